@@ -1,0 +1,31 @@
+import type { ControllerErrorCode } from './errors.ts'
+
+/**
+ * retry: the same attempt may succeed later, with back-off.
+ * wait: it cannot succeed until what it depends on changes (a commit, a tag); the next poll looks again.
+ * stall: nothing changes by itself; an operator must act, and status says so.
+ */
+export type Consequence = 'retry' | 'wait' | 'stall'
+
+export const consequences: Readonly<Record<ControllerErrorCode, Consequence>> = {
+  ConfigInvalid: 'stall',
+  Conflict: 'wait',
+  IdentityInvalid: 'stall',
+  ImageInvalid: 'wait',
+  ImageNotFound: 'wait',
+  LeaseLost: 'retry',
+  NotFound: 'wait',
+  NotLeader: 'retry',
+  RegistryDenied: 'stall',
+  RegistryRateLimited: 'retry',
+  RegistryUnreachable: 'retry',
+  RequestInvalid: 'wait',
+  SourceHostile: 'wait',
+  SourceRefMissing: 'wait',
+  SourceTooLarge: 'wait',
+  SourceUnreachable: 'retry',
+  StoreConflict: 'retry',
+  StoreNotDurable: 'stall',
+  StoreTooOld: 'stall',
+  StoreUnavailable: 'retry',
+}
