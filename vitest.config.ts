@@ -35,7 +35,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['proto/**/*.ts', 'controller/**/*.ts', 'agent/**/*.ts', 'cli/**/*.ts'],
       exclude: ['**/*.test.ts', 'proto/gen/**', '**/main.ts'],
-      reporter: ['text-summary'],
+      reporter: ['json-summary'],
       thresholds: {
         'controller/desired-state/**': { branches: 100 },
         'controller/rollout/**': { branches: 100 },
