@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** What no linter here can judge. */
+
+const root = join(import.meta.dirname, '..')
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => file !== '' && existsSync(join(root, file)))
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const sources = files.filter((file) => file.endsWith('.ts') && !file.startsWith('proto/gen/'))
+const documents = files.filter((file) => file.endsWith('.md'))
+
+test('there is something to judge', () => {
+  expect(sources.length).toBeGreaterThan(50)
+  expect(documents.length).toBeGreaterThan(5)
+})
+
+test('no source file is longer than 250 lines', () => {
+  const long = sources.filter((file) => read(file).split('\n').length > 251)
+  expect(long).toEqual([])
+})
+
+test('no file or folder has a name that says nothing', () => {
+  const nameless = /(^|\/)(utils?|helpers?|common|misc|shared|lib|index)(\.ts)?(\/|$)/
+  expect(sources.filter((file) => nameless.test(file))).toEqual([])
+})
+
+test('nothing is left for later and nothing is silenced', () => {
+  const loose =
+    /\b(TODO|FIXME|XXX)\b|@ts-(ignore|expect-error)|\bas any\b|: any\b|vi\.mock\(|\.(skip|only|todo)\(/
+  const offenders = sources.filter((file) => file !== 'test/architecture.test.ts' && loose.test(read(file)))
+  expect(offenders).toEqual([])
+})
+
+test('no module keeps mutable state of its own', () => {
+  const offenders = sources.filter(
+    (file) => !file.endsWith('.test.ts') && /^(export )?(let|var) /m.test(read(file)),
+  )
+  expect(offenders).toEqual([])
+})
+
+test('no enum, parameter property or default export is declared', () => {
+  const banned = /^(export )?(const )?enum |constructor\([^)]*\b(private|public|readonly) |^export default /m
+  const offenders = sources.filter((file) => file !== 'vitest.config.ts' && banned.test(read(file)))
+  expect(offenders).toEqual([])
+})
+
+test('every document has exactly one title and no dead relative link', () => {
+  for (const document of documents) {
+    const text = read(document).replaceAll(/^```[\s\S]*?^```/gm, '')
+    expect([document, text.match(/^# /gm)?.length]).toEqual([document, 1])
+    const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => match[1] ?? '')
+    const dead = links.filter((link) => !existsSync(join(root, dirname(document), link)))
+    expect([document, dead]).toEqual([document, []])
+  }
+})
+
+test('the glossary names every word that the store uses for its buckets', () => {
+  const architecture = read('docs/architecture.md')
+  for (const bucket of ['fleets', 'rollouts', 'grants', 'hosts', 'enrolment', 'lease']) {
+    expect(architecture).toContain(`| \`${bucket}\` |`)
+  }
+})
