@@ -1,0 +1,18 @@
+import type { StorePaths } from './store/paths.ts'
+
+/** What every command gets from main.ts. */
+export type Context = {
+  paths: StorePaths
+  signal: AbortSignal
+  /** The user's registries.conf, where the environment names another than the system's. */
+  registriesConf: string | undefined
+  json: boolean
+  /** Writes one line to stdout at once; for progress only, results are returned. */
+  emit: (line: string) => void
+  /** Shown on stderr with --verbose. */
+  log: (line: string) => void
+}
+
+export function jsonLine(value: unknown): string {
+  return `${JSON.stringify(value)}\n`
+}

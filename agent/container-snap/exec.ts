@@ -1,0 +1,128 @@
+import type { SnapErrorCode } from './errors.ts'
+import { SnapError } from './errors.ts'
+
+export type Command = readonly [file: string, ...args: string[]]
+
+export type RunOptions = {
+  signal: AbortSignal
+  /** What the command is for, as the start of the error message: `create snapshot of X`. */
+  attempt: string
+  failure?: SnapErrorCode
+  timeoutMs?: number
+}
+
+const outputBytesMax = 32 * 1024 * 1024
+const killDelayMs = 5_000
+
+/** Runs one program to its end and returns its exact stdout; its stderr goes into the error. */
+export async function run(command: Command, options: RunOptions): Promise<string> {
+  return (await capture(command, options)).toString('utf8')
+}
+
+/** As `run`, in bytes: a manifest's digest is over bytes, not over text. */
+export async function capture(command: Command, options: RunOptions): Promise<Buffer> {
+  const { execa } = await import('execa')
+  const [file, ...args] = command
+  const result = await execa(file, args, {
+    env: environment,
+    encoding: 'buffer',
+    stdin: 'ignore',
+    stripFinalNewline: false,
+    reject: false,
+    maxBuffer: outputBytesMax,
+    timeout: options.timeoutMs ?? 60_000,
+    cancelSignal: options.signal,
+    forceKillAfterDelay: killDelayMs,
+  })
+  if (!result.failed) return Buffer.from(result.stdout)
+  if (options.signal.aborted) throw interrupted(options.attempt)
+  throw new SnapError(
+    options.failure ?? 'storage-failed',
+    `${options.attempt}: ${explain(file, options, result)}`,
+    {
+      cause: result,
+    },
+  )
+}
+
+type Failure = {
+  stderr: Uint8Array
+  timedOut: boolean
+  code?: string | undefined
+  exitCode?: number | undefined
+  signal?: string | undefined
+  shortMessage?: string | undefined
+}
+
+function explain(file: string, options: RunOptions, result: Failure): string {
+  if (result.code === 'ENOENT') return `${file} is not installed; install it and try again`
+  const said = Buffer.from(result.stderr).toString('utf8').trim()
+  if (result.timedOut)
+    return `no end after ${options.timeoutMs ?? 60_000} ms${said === '' ? '' : `: ${said}`}`
+  if (said !== '') return said
+  if (result.exitCode !== undefined) return `exit status ${result.exitCode} and nothing said`
+  return result.shortMessage ?? `killed by ${result.signal ?? 'an unknown signal'}`
+}
+
+/** Output is parsed, so language and time zone are fixed. */
+const environment = { LC_ALL: 'C.UTF-8', TZ: 'UTC' } as const
+
+function interrupted(attempt: string): SnapError {
+  return new SnapError('interrupted', `${attempt}: interrupted by a signal`)
+}
+
+export type HeldLock = { release: () => Promise<void> }
+
+const conflictExitStatus = 75
+
+/**
+ * Holds an exclusive flock(2) in a child `flock FILE cat`. The kernel drops the lock when the child ends, and
+ * the child ends when our end of its stdin closes, kill -9 included: nothing stale can stay behind and no
+ * takeover rule is needed. It lives in its own process group, or Ctrl-C would drop the lock during clean-up.
+ */
+export async function holdFlock(path: string, waitMs: number, signal: AbortSignal): Promise<HeldLock> {
+  const { execa } = await import('execa')
+  const waitSeconds = String(waitMs / 1000)
+  const args = [
+    '--exclusive',
+    '--wait',
+    waitSeconds,
+    '--conflict-exit-code',
+    String(conflictExitStatus),
+    path,
+    'cat',
+  ]
+  const child = execa('flock', args, {
+    env: environment,
+    reject: false,
+    detached: true,
+    cancelSignal: signal,
+    timeout: 0,
+  })
+  child.stdin.on('error', () => {}) // the exit status below tells more than EPIPE
+  // `cat` starts only once the lock is held, so its echo is the proof.
+  const held = new Promise<null>((resolve) => child.stdout.once('data', () => resolve(null)))
+  child.stdin.write('held\n')
+  const outcome = await Promise.race([held, child])
+  if (outcome !== null) throw lockError(path, outcome)
+  return {
+    release: async () => {
+      child.stdin.end()
+      await child
+    },
+  }
+}
+
+function lockError(
+  path: string,
+  outcome: { exitCode?: number | undefined; isCanceled: boolean; stderr: string },
+): SnapError {
+  if (outcome.exitCode === conflictExitStatus) {
+    return new SnapError('busy', `lock ${path}: another container-snap holds it; try again when it is done`)
+  }
+  if (outcome.isCanceled) return interrupted(`lock ${path}`)
+  return new SnapError(
+    'storage-failed',
+    `lock ${path}: ${outcome.stderr || 'flock is not installed or failed'}`,
+  )
+}
