@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { jsonLine } from '../context.ts'
@@ -18,13 +18,12 @@ export async function createSnapshot(context: Context, baseId: string): Promise<
 }
 
 async function createCopy(context: Context, view: View, base: Snapshot): Promise<DeploymentRecord> {
-  const { paths, inventory } = view
+  const { paths } = view
   const ledger = await requireReady(context, view, base.imageId)
   const layer = parseCopyName(base.subvolume.name)?.layer ?? base.subvolume.name
-  const number = nextCopyNumber(inventory, layer)
+  const number = nextCopyNumber(await readdir(paths.subvolumes), layer)
   const name = `${layer}-work${number}`
   const target = join(paths.subvolumes, name)
-  await refuseExisting(target)
   await recordLedger(context, { ...ledger, creating: { name, imageId: base.imageId } })
   await snapshotSubvolume(context, base.path, target)
   const made = (await listSubvolumes(context, paths.subvolumes)).find((one) => one.path.endsWith(`/${name}`))
@@ -43,15 +42,6 @@ async function createCopy(context: Context, view: View, base: Snapshot): Promise
   }
   await recordLedger(context, { ...ledger, creating: null, deployments: [...ledger.deployments, record] })
   return record
-}
-
-/** btrfs would put the copy inside an existing folder and say nothing. */
-async function refuseExisting(target: string): Promise<void> {
-  const found = await access(target).then(
-    () => true,
-    () => false,
-  )
-  if (found) throw new SnapError('storage-failed', `create snapshot: ${target} is in the way; remove it`)
 }
 
 export async function getRoot(context: Context, id: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { mkdir, statfs } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { SnapError } from '../errors.ts'
 
 export type StorePaths = {
@@ -39,15 +39,13 @@ export function storePaths(sysroot: string): StorePaths {
 /** Creates what is missing; every command of the original does so before anything else. */
 export async function prepareStore(paths: StorePaths): Promise<void> {
   try {
-    await mkdir(paths.base, { recursive: true, mode: 0o700 })
-    const { type } = await statfs(paths.base)
-    if (type !== btrfsMagic) {
+    if ((await fileSystemType(paths.base)) !== btrfsMagic) {
       throw new SnapError(
         'storage-failed',
         `open the store ${paths.base}: it is not on btrfs; mount a btrfs there`,
       )
     }
-    for (const folder of [paths.graphRoot, paths.runRoot, paths.scratch]) {
+    for (const folder of [paths.base, paths.graphRoot, paths.runRoot, paths.scratch]) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
     }
   } catch (error) {
@@ -55,5 +53,15 @@ export async function prepareStore(paths: StorePaths): Promise<void> {
     throw new SnapError('storage-failed', `open the store ${paths.base}: ${(error as Error).message}`, {
       cause: error,
     })
+  }
+}
+
+/** Of the nearest folder that is there: nothing is created on a file system that cannot hold the store. */
+async function fileSystemType(path: string): Promise<number> {
+  try {
+    return (await statfs(path)).type
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || path === dirname(path)) throw error
+    return fileSystemType(dirname(path))
   }
 }

@@ -90,10 +90,10 @@ export function defaultSnapshot(view: View): Snapshot | null {
   return snapshotOf(view, view.inventory.defaultId)
 }
 
-/** A number once used beside a layer is free again only when no higher one is there. */
-export function nextCopyNumber(inventory: Inventory, layer: string): number {
-  const used = inventory.subvolumes.flatMap((subvolume) => {
-    const copy = parseCopyName(subvolume.name)
+/** One above all there are. Names of plain folders count too: btrfs would put a copy inside one and say nothing. */
+export function nextCopyNumber(names: readonly string[], layer: string): number {
+  const used = names.flatMap((name) => {
+    const copy = parseCopyName(name)
     return copy?.layer === layer ? [copy.number] : []
   })
   return Math.max(0, ...used) + 1
