@@ -1,0 +1,83 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  FleetStatusSchema,
+  GetStatusRequestSchema,
+  StatusSchema,
+} from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import type { Status } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { call, watchStatus } from '../client.ts'
+import { CliError } from '../errors.ts'
+import { exitStatus } from '../exit-status.ts'
+import type { ExitStatus } from '../exit-status.ts'
+import { openScreen } from '../render/screen.ts'
+import { renderFleet, renderStatus } from '../render/status.ts'
+import { renderJson, renderYaml, toData } from '../render/structured.ts'
+import { styleFor } from '../render/style.ts'
+import { loadContext, withClient } from '../session.ts'
+import type { Session } from '../session.ts'
+import { waitForRevision } from './status-wait.ts'
+
+export type StatusOptions = {
+  watch?: true
+  wait?: true
+  revision: string
+  timeout: number
+  output: 'table' | 'json' | 'yaml'
+  headers: boolean
+}
+
+export async function runStatus(
+  session: Session,
+  fleet: string | null,
+  options: StatusOptions,
+): Promise<ExitStatus> {
+  const view = { fleet, options, colour: session.terminal.colour }
+  if (options.wait === true) {
+    const { status, exit } = await waitForRevision(session, await loadContext(session), {
+      revision: options.revision,
+      fleet,
+      timeoutMs: options.timeout,
+    })
+    if (status !== null) session.terminal.out(render(status, view))
+    return exit
+  }
+  return withClient(session, async (client) => {
+    if (options.watch !== true) {
+      const { status } = await call(client, client.service.getStatus, create(GetStatusRequestSchema))
+      session.terminal.out(status === undefined ? '' : render(status, view))
+      return exitStatus.done
+    }
+    const screen = openScreen(session.terminal)
+    try {
+      for await (const seen of watchStatus(client, session.terminal.signal)) {
+        if (seen.kind === 'status') screen.show(render(seen.status, view))
+        else screen.warn(`${seen.why}; trying again`)
+      }
+      return exitStatus.done
+    } finally {
+      screen.close()
+    }
+  })
+}
+
+function render(
+  status: Status,
+  view: { readonly fleet: string | null; readonly options: StatusOptions; readonly colour: boolean },
+): string {
+  const fleet = view.fleet === null ? null : status.fleets.find(({ name }) => name === view.fleet)
+  if (fleet === undefined) {
+    throw new CliError('NotFound', `no fleet ${view.fleet ?? ''}; "bootfleet get fleets" lists them`)
+  }
+  const data = (): unknown =>
+    fleet === null ? toData(StatusSchema, status) : toData(FleetStatusSchema, fleet)
+  switch (view.options.output) {
+    case 'json':
+      return renderJson(data())
+    case 'yaml':
+      return view.options.watch === true ? `---\n${renderYaml(data())}` : renderYaml(data())
+    case 'table': {
+      const looks = { style: styleFor(view.colour), headers: view.options.headers }
+      return fleet === null ? renderStatus(status, looks) : renderFleet(status, fleet, looks)
+    }
+  }
+}

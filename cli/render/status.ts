@@ -1,0 +1,83 @@
+import type {
+  FleetStatus,
+  HostInRollout,
+  RolloutStatus,
+  Status,
+} from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { renderSource, renderSourceTrouble } from './source.ts'
+import type { Style } from './style.ts'
+import { renderTable } from './table.ts'
+import { ageWord, bar, bytesWord, glyphOf, imageWord, shortHash, stateWord, timeWord } from './words.ts'
+
+export type StatusView = { readonly style: Style; readonly headers: boolean }
+
+const columns = ['FLEET', 'REVISION', 'IMAGE', 'STATUS', 'UPDATED', 'HEALTHY', 'MESSAGE']
+
+/** One line per fleet, then what a person must know: denied digests, a rejected commit, a source in trouble. */
+export function renderStatus(status: Status, { style, headers }: StatusView): string {
+  const rows = status.fleets.map((fleet) => fleetRow(fleet, status.observedAtMs, style))
+  let text = headers && status.source !== undefined ? renderSource(status.source, style) : ''
+  text += renderTable(headers ? [columns, ...rows] : rows)
+  if (rows.length === 0 && headers) text += style('quiet', 'no fleets: the commit in force declares none\n')
+  for (const fleet of status.fleets) text += deniedLines(fleet, style, `${fleet.name}: `)
+  return withTrouble(text, renderSourceTrouble(status.source, style))
+}
+
+/** One fleet with its rollout: waves as bars, then the hosts that need attention first. */
+export function renderFleet(status: Status, fleet: FleetStatus, view: StatusView): string {
+  const { style } = view
+  const row = fleetRow(fleet, status.observedAtMs, style)
+  let text = renderTable(view.headers ? [columns, row] : [row])
+  if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, style)}`
+  text += deniedLines(fleet, style, '')
+  return withTrouble(text, renderSourceTrouble(status.source, style))
+}
+
+export function renderRollout(rollout: RolloutStatus, style: Style): string {
+  const from = rollout.fromDigest === '' ? '' : `${imageWord(rollout.fromVersion, rollout.fromDigest)} → `
+  const ended = rollout.endedAtMs === 0n ? '' : ` · ended ${timeWord(rollout.endedAtMs)}`
+  const cause = rollout.pausedFor === '' ? '' : ` (${rollout.pausedFor})`
+  let text = `${style('strong', rollout.fleet)} · rollout ${shortHash(rollout.commit)} · ${from}${imageWord(rollout.version, rollout.digest)} · ${stateWord(rollout.state, style)}${cause} · started ${timeWord(rollout.startedAtMs)}${ended}\n`
+  if (rollout.message !== '') text += `${rollout.message}\n`
+  const rows = rollout.waves.map((wave) => [
+    ` ${wave.name}`,
+    `${wave.hostsSucceeded}/${wave.hostsTotal}`,
+    bar(wave.hostsSucceeded, wave.hostsTotal),
+    stateWord(wave.state, style),
+    wave.message,
+  ])
+  if (rows.length > 0) text += renderTable([[' wave', 'hosts', 'updated', 'state', 'gate'], ...rows])
+  const hosts = rollout.attention.map((host) => attentionRow(host, style))
+  return hosts.length === 0 ? text : text + renderTable(hosts)
+}
+
+function fleetRow(fleet: FleetStatus, nowMs: bigint, style: Style): string[] {
+  const age = fleet.rollout === undefined ? '' : ` (${ageWord(fleet.rollout.startedAtMs, nowMs)})`
+  return [
+    fleet.name,
+    `${shortHash(fleet.commit === '' ? fleet.revision : fleet.commit)}${age}`,
+    imageWord(fleet.version, fleet.digest),
+    stateWord(fleet.state, style),
+    `${fleet.hostsUpdated}/${fleet.hostsTotal}`,
+    `${fleet.hostsHealthy}/${fleet.hostsTotal}`,
+    fleet.message,
+  ]
+}
+
+function attentionRow(host: HostInRollout, style: Style): string[] {
+  const progress =
+    host.totalBytes === 0n || host.doneBytes >= host.totalBytes
+      ? ''
+      : ` (${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)})`
+  return [` ${glyphOf(host.phase, style)} ${host.hostName}`, host.phase, `${host.message}${progress}`]
+}
+
+function deniedLines(fleet: FleetStatus, style: Style, prefix: string): string {
+  return fleet.denied
+    .map(({ digest, reason }) => ` ${style('bad', '⊘ denied')} ${prefix}${digest}: ${reason}\n`)
+    .join('')
+}
+
+function withTrouble(text: string, trouble: string): string {
+  return trouble === '' ? text : `${text}\n${trouble}`
+}
