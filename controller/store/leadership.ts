@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { ControllerError } from '../errors.ts'
+import { LEASE_TIMINGS, decideLease } from './lease.ts'
+import type { LeaseRecord, LeaseTimings, SeenLease } from './lease.ts'
+
+export type LeaseRegister = {
+  read(signal: AbortSignal): Promise<SeenLease | null>
+  /** Revision of the written value. @throws ControllerError StoreConflict when another wrote first. */
+  write(record: LeaseRecord, expectedRevision: number, signal: AbortSignal): Promise<number>
+}
+
+export type LeadershipOptions = {
+  readonly register: LeaseRegister
+  readonly holder: string
+  readonly logger: Logger
+  readonly timings?: LeaseTimings
+  /**
+   * Runs while the lease is held and must end soon after `held` aborts. Its own failure ends leadership for good.
+   */
+  readonly lead: (term: number, held: AbortSignal) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+type Held = { readonly term: number; revision: number; renewedAtMs: number }
+
+/** Stands by, leads while it holds the lease, stands by again; ends when `signal` aborts, releasing the lease. */
+export async function runLeadership(options: LeadershipOptions): Promise<void> {
+  const { register, logger, signal } = options
+  while (!signal.aborted) {
+    const held = await acquire(options)
+    if (held === null) return
+    logger.info({ term: held.term }, 'leading')
+    await leadWhileHeld(options, held)
+    if (!signal.aborted) {
+      logger.warn({ term: held.term }, 'lease lost, standing by')
+      continue
+    }
+    const released = { holder: null, term: held.term, renewedAt: new Date().toISOString() }
+    await register.write(released, held.revision, AbortSignal.timeout(2_000)).catch((error: unknown) => {
+      logger.warn({ error: String(error) }, 'lease not released, a successor waits for its expiry')
+    })
+  }
+}
+
+async function acquire(options: LeadershipOptions): Promise<Held | null> {
+  const { register, holder, logger, timings = LEASE_TIMINGS, signal } = options
+  let revision = -1
+  let sinceMs = performance.now()
+  while (!signal.aborted) {
+    try {
+      const seen = await register.read(signal)
+      if ((seen?.revision ?? 0) !== revision) {
+        revision = seen?.revision ?? 0
+        sinceMs = performance.now()
+      }
+      const unchangedForMs = performance.now() - sinceMs
+      const decision = decideLease({ seen, holder, unchangedForMs, takeAfterMs: timings.takeAfterMs })
+      if (decision.kind === 'take') return await take(options, decision.term, decision.expectedRevision)
+    } catch (error) {
+      if (!(error instanceof ControllerError) && !signal.aborted) throw error
+      logger.debug({ error: String(error) }, 'lease not taken')
+    }
+    await pause(timings.observeEveryMs, signal)
+  }
+  return null
+}
+
+async function take(options: LeadershipOptions, term: number, expectedRevision: number): Promise<Held> {
+  // Counted from before the write was sent: a slow answer must shorten our lease, never lengthen it.
+  const renewedAtMs = performance.now()
+  const record = { holder: options.holder, term, renewedAt: new Date().toISOString() }
+  const revision = await options.register.write(record, expectedRevision, options.signal)
+  return { term, revision, renewedAtMs }
+}
+
+async function leadWhileHeld(options: LeadershipOptions, held: Held): Promise<void> {
+  const lost = new AbortController()
+  const signal = AbortSignal.any([options.signal, lost.signal])
+  const leading = options.lead(held.term, signal).finally(() => lost.abort())
+  const renewing = renew(options, held, signal).finally(() => lost.abort())
+  const [led] = await Promise.allSettled([leading, renewing])
+  if (led.status === 'rejected' && !signal.aborted) throw led.reason
+  if (led.status === 'rejected' && !isExpectedEnd(led.reason)) throw led.reason
+}
+
+function isExpectedEnd(reason: unknown): boolean {
+  return reason instanceof ControllerError || (reason instanceof Error && reason.name === 'AbortError')
+}
+
+async function renew(options: LeadershipOptions, held: Held, signal: AbortSignal): Promise<void> {
+  const { register, holder, timings = LEASE_TIMINGS } = options
+  while (!signal.aborted) {
+    await pause(timings.renewEveryMs, signal)
+    if (signal.aborted) return
+    const startedAtMs = performance.now()
+    const leftMs = held.renewedAtMs + timings.stopAfterMs - startedAtMs
+    if (leftMs <= 0) return
+    const record = { holder, term: held.term, renewedAt: new Date().toISOString() }
+    const outcome = await renewOnce(
+      register,
+      record,
+      held.revision,
+      AbortSignal.any([signal, AbortSignal.timeout(leftMs)]),
+    )
+    if (outcome === null) return
+    held.revision = outcome
+    held.renewedAtMs = startedAtMs
+  }
+}
+
+/** New revision, or null when the lease is lost: another wrote, or no answer in the time left. */
+async function renewOnce(
+  register: LeaseRegister,
+  record: LeaseRecord,
+  revision: number,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const cut = new Promise<null>((resolve) => {
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+  })
+  const write = (async (): Promise<number | null> => {
+    for (;;) {
+      try {
+        return await register.write(record, revision, signal)
+      } catch (error) {
+        if (signal.aborted || (error instanceof ControllerError && error.code === 'StoreConflict'))
+          return null
+        await pause(200, signal)
+      }
+    }
+  })()
+  return Promise.race([write, cut])
+}
+
+async function pause(timeMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(timeMs, undefined, { signal }).catch(() => undefined)
+}

@@ -1,0 +1,173 @@
+import { jetstreamManager } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Logger } from 'pino'
+import { BUCKETS, LEASE_KEY, PLAN_STREAM, planSubject } from '../../proto/subjects.ts'
+import type { EnrolmentRecord, Records, Write } from '../rollout/types.ts'
+import { ControllerError } from '../errors.ts'
+import { openAckWindow } from './ack-window.ts'
+import type { AckWindow } from './ack-window.ts'
+import { openBucket } from './bucket.ts'
+import type { BucketHandle } from './bucket.ts'
+import type { LeaseRegister } from './leadership.ts'
+import { LeaseRecord } from './lease.ts'
+import { connectNats } from './nats.ts'
+import { openPlanLog } from './plan-log.ts'
+import type { PlanLog } from './plan-log.ts'
+import { bucketStream, provision } from './provision.ts'
+import { Enrolment, Fleet, Grant, Host, Rollout } from './record-schema.ts'
+import { requireSyncAlways, requireVersion } from './server-floor.ts'
+
+export type StoreOptions = {
+  readonly natsUrl: string
+  readonly monitorUrl: string
+  readonly signal: AbortSignal
+  readonly logger: Logger
+  readonly firstConnectTimeoutMs?: number
+}
+
+export type Store = {
+  /** Everything stored, and from here on what {@link Store.commit} compares with. */
+  load(signal: AbortSignal): Promise<Records>
+  /**
+   * Durable when it resolves: fleets, then grants and hosts, then rollouts, so that any prefix is safe.
+   * After an error the caller loads again.
+   * @throws ControllerError StoreConflict, StoreUnavailable.
+   */
+  commit(
+    writes: readonly Write[],
+    options: { readonly term: number; readonly signal: AbortSignal },
+  ): Promise<void>
+  enrol(record: EnrolmentRecord, signal: AbortSignal): Promise<void>
+  readonly lease: LeaseRegister
+  readonly plans: PlanLog
+  close(): Promise<void>
+}
+
+/**
+ * @throws ControllerError StoreUnavailable, StoreTooOld, StoreNotDurable.
+ */
+export async function connectStore(options: StoreOptions): Promise<Store> {
+  const connection = await connectNats(options)
+  try {
+    requireVersion(connection.info?.version ?? 'unknown')
+    await requireSyncAlways(options.monitorUrl, options.signal)
+    await provision(connection)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+  return openStore(connection, options.logger)
+}
+
+export function openStore(connection: NatsConnection, logger: Logger): Store {
+  const window = openAckWindow(connection)
+  const context = { connection, window, logger }
+  const buckets = {
+    fleet: openBucket({ ...context, bucket: BUCKETS.fleets, schema: Fleet }),
+    rollout: openBucket({ ...context, bucket: BUCKETS.rollouts, schema: Rollout }),
+    grant: openBucket({ ...context, bucket: BUCKETS.grants, schema: Grant }),
+    host: openBucket({ ...context, bucket: BUCKETS.hosts, schema: Host }),
+  }
+  const enrolments = openBucket({ ...context, bucket: BUCKETS.enrolment, schema: Enrolment })
+
+  async function commitGroup(writes: readonly Write[], term: number, signal: AbortSignal): Promise<void> {
+    const prepared = lastPerKey(writes).map(([key, write]) => {
+      const record = write.kind === 'rollout' ? { ...write.record, term } : write.record
+      const bucket: Pick<BucketHandle<unknown>, 'publication' | 'stored'> = buckets[write.kind]
+      return { key, bucket, publication: bucket.publication(key, record) }
+    })
+    if (prepared.length === 0) return
+    const sequences = await window.publishAll(
+      prepared.map(({ publication }) => publication),
+      signal,
+    )
+    for (const [index, { key, bucket }] of prepared.entries()) bucket.stored(key, sequences[index] ?? 0)
+  }
+
+  return {
+    async load(signal) {
+      const [fleets, rollouts, grants, hosts, enrolled] = await Promise.all([
+        buckets.fleet.load(signal),
+        buckets.rollout.load(signal),
+        buckets.grant.load(signal),
+        buckets.host.load(signal),
+        enrolments.load(signal),
+      ])
+      return { fleets, rollouts, grants, hosts, enrolments: enrolled }
+    },
+    async commit(writes, { term, signal }) {
+      for (const group of groupsInOrder(writes)) await commitGroup(group, term, signal)
+    },
+    async enrol(record, signal) {
+      const [sequence] = await window.publishAll([enrolments.publication(record.hostId, record)], signal)
+      enrolments.stored(record.hostId, sequence ?? 0)
+    },
+    lease: openLeaseRegister(connection, window),
+    plans: openPlanLog({ connection, window, stream: PLAN_STREAM, subjectOf: planSubject }),
+    async close() {
+      window.close()
+      await connection.close()
+    },
+  }
+}
+
+/** A denial must be durable before a grant, and a grant before the header that counts on it. */
+function groupsInOrder(writes: readonly Write[]): readonly (readonly Write[])[] {
+  const group = (...kinds: readonly Write['kind'][]): readonly Write[] =>
+    writes.filter(({ kind }) => kinds.includes(kind))
+  return [group('fleet'), group('grant', 'host'), group('rollout')]
+}
+
+/** Two writes of one key in one decision would race in the window; the later one says all. */
+function lastPerKey(writes: readonly Write[]): readonly (readonly [string, Write])[] {
+  const last = new Map<string, readonly [string, Write]>()
+  for (const write of writes) last.set(`${write.kind}/${keyOf(write)}`, [keyOf(write), write])
+  return [...last.values()]
+}
+
+function keyOf(write: Write): string {
+  switch (write.kind) {
+    case 'fleet':
+      return write.record.fleet
+    case 'grant':
+      return `${write.record.rolloutId}.${write.record.hostId}`
+    case 'host':
+      return write.record.hostId
+    case 'rollout':
+      return write.record.id
+  }
+}
+
+function openLeaseRegister(connection: NatsConnection, window: AckWindow): LeaseRegister {
+  const stream = bucketStream(BUCKETS.lease)
+  const subject = `$KV.${BUCKETS.lease}.${LEASE_KEY}`
+  return {
+    async read() {
+      try {
+        const manager = await jetstreamManager(connection, { checkAPI: false })
+        // Asks the stream's leader: a direct read may come from a follower and be stale.
+        const message = await manager.streams.getMessage(stream, { last_by_subj: subject })
+        if (message === null) return null
+        const record = LeaseRecord.safeParse(parseJson(message.data))
+        // A damaged lease names no holder; waiting out its life is what an unknown holder needs.
+        const unknown: LeaseRecord = { holder: 'unknown', term: 0, renewedAt: '' }
+        return { record: record.data ?? unknown, revision: message.seq }
+      } catch (cause) {
+        throw new ControllerError('StoreUnavailable', `reading the lease: ${String(cause)}`, { cause })
+      }
+    },
+    async write(record, expectedSequence, signal) {
+      const data = Buffer.from(JSON.stringify(record))
+      const [sequence] = await window.publishAll([{ subject, data, expectedSequence }], signal)
+      return sequence ?? 0
+    },
+  }
+}
+
+function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
