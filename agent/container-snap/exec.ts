@@ -56,12 +56,18 @@ type Failure = {
 
 function explain(file: string, options: RunOptions, result: Failure): string {
   if (result.code === 'ENOENT') return `${file} is not installed; install it and try again`
-  const said = Buffer.from(result.stderr).toString('utf8').trim()
+  const said = plainWords(Buffer.from(result.stderr).toString('utf8').trim())
   if (result.timedOut)
     return `no end after ${options.timeoutMs ?? 60_000} ms${said === '' ? '' : `: ${said}`}`
   if (said !== '') return said
   if (result.exitCode !== undefined) return `exit status ${result.exitCode} and nothing said`
   return result.shortMessage ?? `killed by ${result.signal ?? 'an unknown signal'}`
+}
+
+/** skopeo writes log lines; where one of them is the end of it, its message says it all. */
+export function plainWords(stderr: string): string {
+  const fatal = /^time="[^"]*" level=fatal msg="((?:[^"\\]|\\.)*)"/m.exec(stderr)?.[1]
+  return fatal?.replaceAll(/\\(["\\])/g, '$1') ?? stderr
 }
 
 /** Output is parsed, so language and time zone are fixed. */

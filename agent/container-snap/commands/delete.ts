@@ -2,6 +2,8 @@ import type { Context } from '../context.ts'
 import { SnapError } from '../errors.ts'
 import type { Ledger } from '../ledger.ts'
 import { deleteSubvolume, syncFileSystem } from '../store/btrfs.ts'
+import { repairIncompleteLayers } from '../store/repair.ts'
+import { otherPullRuns } from '../store/scratch.ts'
 import { changeStore, recordLedger } from '../store/session.ts'
 import { deleteFromStore } from '../store/skopeo.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
@@ -86,6 +88,7 @@ async function deleteCopies(context: Context, ledger: Ledger, copies: readonly S
 async function deleteImage(context: Context, ledger: Ledger, snapshot: Snapshot): Promise<void> {
   const images = ledger.images.filter((record) => record.imageId !== snapshot.imageId)
   await recordLedger(context, { ...ledger, images })
+  if (!(await otherPullRuns(context.paths.scratch))) await repairIncompleteLayers(context)
   await deleteFromStore(context, snapshot.imageId)
   await syncFileSystem(context, context.paths.base)
 }

@@ -9,7 +9,8 @@ import type { Blob, Manifest } from './manifest.ts'
 import { acceptedDigests } from './manifest.ts'
 import { reportProgress } from './progress.ts'
 import { bootId, concerns, isReady } from './readiness.ts'
-import { openScratch } from './scratch.ts'
+import { repairIncompleteLayers } from './repair.ts'
+import { openScratch, otherPullRuns } from './scratch.ts'
 import { changeStore, recordLedger } from './session.ts'
 import { copyIntoStore, deleteFromStore } from './skopeo.ts'
 import type { View } from './snapshots.ts'
@@ -29,10 +30,12 @@ export type Acquired = { imageId: string; digest: string; manifestDigest: string
 
 /** Intent, copy, verify, sync, ready mark; a crash at any point leaves what the next pull puts right. */
 export async function acquireImage(context: Context, wanted: Acquisition): Promise<Acquired> {
-  const suspectLayers = await changeStore(context, async (view) => beginPull(context, view, wanted.manifest))
   const scratch = await openScratch(context.paths.scratch)
   const copy = { source: wanted.source, target: wanted.target, scratch }
   try {
+    const suspectLayers = await changeStore(context, async (view) =>
+      beginPull(context, view, wanted.manifest),
+    )
     if (wanted.progress)
       await reportProgress(context, { ...wanted, scratch }, () => copyIntoStore(context, copy))
     else await copyIntoStore(context, copy)
@@ -54,6 +57,7 @@ export async function acquireImage(context: Context, wanted: Acquisition): Promi
  */
 async function beginPull(context: Context, view: View, manifest: Manifest): Promise<ReadonlySet<string>> {
   const { ledger, inventory } = view
+  if (!(await otherPullRuns(context.paths.scratch))) await repairIncompleteLayers(context)
   const thisBoot = await bootId()
   const cutOff = ledger.pulls.filter((intent) => intent.bootId !== thisBoot)
   for (const image of inventory.stored.images) {
@@ -105,8 +109,7 @@ function verified(stored: StoredImages, wanted: Acquisition): Verified {
     )
   }
   const accepted = acceptedDigests(wanted.manifest)
-  const stored_ = [image.digest, ...image.manifestDigests]
-  const manifestDigest = stored_.find((digest) => accepted.includes(digest))
+  const manifestDigest = [image.digest, ...image.manifestDigests].find((digest) => accepted.includes(digest))
   if (manifestDigest === undefined) {
     const expected = wanted.manifest.digest
     throw new SnapError(

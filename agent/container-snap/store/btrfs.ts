@@ -77,6 +77,13 @@ export async function snapshotSubvolume(context: Context, source: string, target
   })
 }
 
+export async function createSubvolume(context: Context, path: string): Promise<void> {
+  await run(['btrfs', 'subvolume', 'create', path], {
+    signal: context.signal,
+    attempt: `create the subvolume ${path}`,
+  })
+}
+
 /** Committed before it returns: without that a power cut brings the subvolume back. */
 export async function deleteSubvolume(context: Context, path: string): Promise<void> {
   await run(['btrfs', 'subvolume', 'delete', '--commit-after', path], {

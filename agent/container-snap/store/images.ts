@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { SnapError } from '../errors.ts'
 import type { StorePaths } from './paths.ts'
 
-export type Layer = { id: string; parent: string | null; compressedDigest: string | null; sizeBytes: number }
+export type Layer = {
+  id: string
+  parent: string | null
+  compressedDigest: string | null
+  sizeBytes: number
+  /** Its unpacking has begun and not ended. */
+  incomplete: boolean
+}
 
 export type Image = {
   id: string
@@ -60,6 +67,7 @@ function toLayer(entry: Json): Layer {
     parent: text(entry['parent']) || null,
     compressedDigest: text(entry['compressed-diff-digest']) || null,
     sizeBytes: typeof compressed === 'number' ? compressed : typeof unpacked === 'number' ? unpacked : 0,
+    incomplete: ((entry['flags'] ?? {}) as Json)['incomplete'] === true,
   }
 }
 

@@ -10,6 +10,13 @@ export async function openScratch(parent: string): Promise<string> {
   return path
 }
 
+/** Whether a pull runs in this store, other than in this process. */
+export async function otherPullRuns(parent: string): Promise<boolean> {
+  const own = `pull-${pid}-`
+  await removeStaleScratch(parent)
+  return (await readdir(parent)).some((name) => name.startsWith('pull-') && !name.startsWith(own))
+}
+
 async function removeStaleScratch(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const [, owner, start] = /^pull-(\d+)-(\d+)$/.exec(name) ?? []

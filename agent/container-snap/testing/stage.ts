@@ -1,0 +1,63 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Ledger } from '../ledger.ts'
+import type { Front } from './front.ts'
+import { openFront } from './front.ts'
+import type { Program } from './program.ts'
+import { openProgram } from './program.ts'
+import type { Registry } from './registry.ts'
+import { openRegistry } from './registry.ts'
+
+/** What a pull needs but a disk: a registry, a front that can stall it, and the program. */
+export type Stage = { registry: Registry; front: Front; program: Program; close: () => Promise<void> }
+
+export async function openStage(): Promise<Stage> {
+  const front = await openFront()
+  const registry = await openRegistry([front.address])
+  front.forwardTo(registry.address)
+  const program = await openProgram({ CONTAINERS_REGISTRIES_CONF: registry.registriesConf })
+  const close = async (): Promise<void> => {
+    await program.close()
+    await registry.close()
+    await front.close()
+  }
+  return { registry, front, program, close }
+}
+
+export type Pulled = {
+  event: string
+  imageId: string
+  digest: string
+  manifestDigest: string
+  sizeBytes: number
+}
+
+export async function readLedger(store: string): Promise<Ledger> {
+  return JSON.parse(await readFile(join(store, 'ledger.json'), 'utf8')) as Ledger
+}
+
+export async function layerIds(store: string): Promise<string[]> {
+  const text = await readFile(join(store, 'snapshots/btrfs-layers/layers.json'), 'utf8').catch(() => '[]')
+  return (JSON.parse(text) as { id: string }[]).map((layer) => layer.id)
+}
+
+export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt += 1) {
+    if (await holds()) return
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  throw new Error(`never: ${what}`)
+}
+
+/** A killed pull's skopeo dies with it; the kernel needs a moment for that. */
+export async function writersGone(store: string): Promise<void> {
+  await eventually(`no process names ${store}`, async () => !(await isNamedByProcess(store)))
+}
+
+async function isNamedByProcess(text: string): Promise<boolean> {
+  for (const id of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const commandLine = await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')
+    if (commandLine.includes(text)) return true
+  }
+  return false
+}
