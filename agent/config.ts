@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { parse as parseYaml } from 'yaml'
+import * as z from 'zod'
+import { Digest } from '../proto/plan.ts'
+import { AgentError } from './errors.ts'
+
+const AbsolutePath = z.string().refine(isAbsolute, 'must be an absolute path')
+const Address = z.string().regex(/^[^\s/]+:[0-9]{1,5}$/, 'must be HOST:PORT')
+
+const ContainerSnapHost = z
+  .strictObject({
+    driver: z.literal('container-snap'),
+    /** Default: found by PATH. */
+    command: z.string().min(1).default('container-snap'),
+    /** Run the host in a btrfs mounted here instead of on this machine; needs device and runDir. */
+    sysroot: AbsolutePath.optional(),
+    device: AbsolutePath.optional(),
+    runDir: AbsolutePath.optional(),
+  })
+  .transform((host, context) => {
+    const { driver, command, sysroot, device, runDir } = host
+    const given = [sysroot, device, runDir].filter((path) => path !== undefined).length
+    if (given !== 0 && given !== 3) {
+      context.addIssue({ code: 'custom', message: 'sysroot, device and runDir go together' })
+    }
+    const whole = sysroot !== undefined && device !== undefined && runDir !== undefined
+    return {
+      driver,
+      command,
+      env: registryEnvironment(),
+      ...(whole ? { sysroot: { sysroot, device, runDir } } : {}),
+    }
+  })
+
+const SimulatedHost = z
+  .strictObject({
+    driver: z.literal('simulated'),
+    /** What a new host runs. */
+    image: z.strictObject({ digest: Digest, manifestDigest: Digest.optional(), version: z.string() }),
+    /** Versions whose checks fail. */
+    failing: z.array(z.string()).default([]),
+    /** Versions that do not come up. */
+    unbootable: z.array(z.string()).default([]),
+    /** Milliseconds per operation. */
+    stepDelay: z.int().nonnegative().default(100),
+  })
+  .transform(({ image, stepDelay, ...host }) => ({
+    ...host,
+    image: { ...image, manifestDigest: image.manifestDigest ?? image.digest },
+    stepDelayMs: stepDelay,
+  }))
+
+const Config = z
+  .strictObject({
+    /** For people; default: this machine's host name. */
+    name: z.string().min(1).max(253).optional(),
+    stateDir: AbsolutePath.default('/var/lib/bootfleet/agent'),
+    /** Default: `identity` in stateDir. */
+    identityDir: AbsolutePath.optional(),
+    controller: z.strictObject({ address: Address, serverName: z.string().min(1).optional() }),
+    nats: z.strictObject({ url: z.string().min(1) }),
+    host: z.discriminatedUnion('driver', [ContainerSnapHost, SimulatedHost]),
+    log: z
+      .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
+      .prefault({}),
+  })
+  .transform((config) => ({
+    ...config,
+    name: config.name ?? hostname(),
+    identityDir: config.identityDir ?? join(config.stateDir, 'identity'),
+  }))
+
+export type AgentConfig = z.infer<typeof Config>
+export type HostConfig = AgentConfig['host']
+
+/** @throws AgentError ConfigInvalid. */
+export async function loadConfig(path: string): Promise<AgentConfig> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new AgentError('ConfigInvalid', `reading the configuration ${path}: ${error.message}`, {
+      cause: error,
+    })
+  })
+  return parseConfig(text, path)
+}
+
+/**
+ * YAML, and so JSON too. `origin` names it in messages.
+ * @throws AgentError ConfigInvalid.
+ */
+export function parseConfig(text: string, origin: string): AgentConfig {
+  let document: unknown
+  try {
+    document = parseYaml(text)
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error)
+    throw new AgentError('ConfigInvalid', `reading the configuration ${origin}: ${found}`, { cause: error })
+  }
+  const parsed = Config.safeParse(document)
+  if (parsed.success) return parsed.data
+  const found = z.prettifyError(parsed.error)
+  throw new AgentError('ConfigInvalid', `reading the configuration ${origin}:\n${found}`)
+}
+
+/** Where the tools below container-snap look for registries and credentials. */
+function registryEnvironment(): Record<string, string> {
+  const names = [
+    'HOME',
+    'XDG_RUNTIME_DIR',
+    'REGISTRY_AUTH_FILE',
+    'CONTAINERS_REGISTRIES_CONF',
+    'DOCKER_CONFIG',
+  ]
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined || value === '' ? [] : [[name, value]]
+    }),
+  )
+}

@@ -1,0 +1,23 @@
+import type { AgentErrorCode } from './errors.ts'
+
+/** Retry: the same may work later. Stall: only a newer plan, or a person, can change the outcome. */
+export type Consequence = 'Retry' | 'Stall'
+
+export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
+  ConfigInvalid: 'Stall',
+  IdentityInvalid: 'Stall',
+  StateUnwritable: 'Stall',
+  InspectFailed: 'Retry',
+  DownloadFailed: 'Retry',
+  DownloadTooLarge: 'Stall',
+  StageFailed: 'Retry',
+  ActivateFailed: 'Retry',
+  RebootFailed: 'Retry',
+  RollbackFailed: 'Retry',
+  HealthFailed: 'Stall',
+  ImageRefused: 'Stall',
+  MountFailed: 'Retry',
+  ExecFailed: 'Retry',
+  ExecMissing: 'Stall',
+  Stopped: 'Retry',
+}

@@ -1,0 +1,83 @@
+import { execa } from 'execa'
+import { AgentError } from './errors.ts'
+
+export type Command = readonly [file: string, ...args: string[]]
+
+export type ExecOptions = {
+  /** What the command is for; starts the error message. */
+  readonly attempt: string
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+  /** Added to a minimal environment: of the agent's own, only PATH is inherited. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Called for every line of stdout as it comes. */
+  readonly onLine?: (line: string) => void
+}
+
+export type ExecResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
+
+const OUTPUT_MAX_BYTES = 4 * 1024 * 1024
+const KILL_DELAY_MS = 5_000
+
+/**
+ * Run one program to its end, whatever its exit status.
+ * @throws AgentError ExecMissing when there is no such program, ExecFailed when it was killed or ran too long,
+ * Stopped when `signal` fired.
+ */
+export async function execute(command: Command, options: ExecOptions): Promise<ExecResult> {
+  const [file, ...args] = command
+  const child = execa(file, args, {
+    env: { PATH: pathOf(), LC_ALL: 'C.UTF-8', ...options.env },
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    maxBuffer: OUTPUT_MAX_BYTES,
+    timeout: options.timeoutMs,
+    cancelSignal: options.signal,
+    forceKillAfterDelay: KILL_DELAY_MS,
+  })
+  // The agent may live on a file system that a reboot unmounts, so no child gets its working directory from it.
+  const lines = options.onLine === undefined ? Promise.resolve() : eachLine(child, options.onLine)
+  const [result] = await Promise.all([child, lines])
+  if (options.signal.aborted) throw new AgentError('Stopped', `${options.attempt}: stopped`)
+  if (result.code === 'ENOENT') {
+    throw new AgentError('ExecMissing', `${options.attempt}: there is no program ${file}; install it`)
+  }
+  if (result.exitCode === undefined) {
+    const found = result.timedOut
+      ? `no end after ${options.timeoutMs} ms`
+      : (result.shortMessage ?? 'killed').slice(0, 300)
+    throw new AgentError('ExecFailed', `${options.attempt}: ${found}`, { cause: result })
+  }
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr }
+}
+
+/**
+ * As {@link execute}, for programs that must succeed.
+ * @throws AgentError ExecFailed too, with the last words of the program's stderr, for any other exit status than 0.
+ */
+export async function run(command: Command, options: ExecOptions): Promise<string> {
+  const { exitCode, stdout, stderr } = await execute(command, options)
+  if (exitCode === 0) return stdout
+  const said = lastLine(stderr) || lastLine(stdout) || 'nothing said'
+  throw new AgentError('ExecFailed', `${options.attempt}: exit status ${exitCode}: ${said}`)
+}
+
+/** Last line that says something, at most 256 characters. */
+export function lastLine(text: string): string {
+  const line = text.trimEnd().split('\n').at(-1) ?? ''
+  return line.trim().slice(0, 256)
+}
+
+async function eachLine(child: AsyncIterable<unknown>, onLine: (line: string) => void): Promise<void> {
+  try {
+    for await (const line of child) onLine(String(line))
+  } catch {
+    // How the child ended is judged by its result.
+  }
+}
+
+function pathOf(): string {
+  // oxlint-disable-next-line node/no-process-env -- where programs are found is the machine's business
+  return process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+}

@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FailedCheck } from '../update/types.ts'
+
+export type CheckOutcome =
+  { readonly kind: 'passed' } | { readonly kind: 'failed'; readonly detail: string; readonly final: boolean }
+
+export type HealthRun = {
+  readonly checks: readonly string[]
+  /** How long all checks must go on passing. */
+  readonly stableForMs: number
+  /** What is left until the verdict is Failed; 0 or less: it is, now. */
+  readonly deadlineMs: number
+  /** Between two rounds. */
+  readonly intervalMs: number
+  readonly runCheck: (name: string, signal: AbortSignal) => Promise<CheckOutcome>
+  readonly signal: AbortSignal
+}
+
+const DETAIL_MAX_LENGTH = 256
+
+/**
+ * Run the checks in rounds until they passed for `stableForMs` (empty list), or the deadline passed or a check
+ * failed for good (the checks that did not pass, in declared order). Time is measured by the monotonic clock: a host
+ * sets its clock while it boots. Throws only when `signal` fires.
+ */
+export async function runChecks(run: HealthRun): Promise<readonly FailedCheck[]> {
+  const startedAtMs = performance.now()
+  const deadline = AbortSignal.timeout(Math.max(0, Math.round(run.deadlineMs)))
+  const signal = AbortSignal.any([run.signal, deadline])
+  let stableSinceMs: number | null = null
+  let failed: readonly FailedCheck[] = []
+  while (performance.now() - startedAtMs < run.deadlineMs) {
+    const round = await runRound(run, signal)
+    run.signal.throwIfAborted()
+    failed = round.failed
+    if (round.final) return failed
+    const nowMs = performance.now()
+    stableSinceMs = failed.length > 0 ? null : (stableSinceMs ?? nowMs)
+    if (stableSinceMs !== null && nowMs - stableSinceMs >= run.stableForMs && !deadline.aborted) return []
+    await pause(run, stableSinceMs, signal)
+    run.signal.throwIfAborted()
+  }
+  return failed.length > 0 ? failed : [{ name: 'stable', detail: unstable(run) }]
+}
+
+type Round = { readonly failed: readonly FailedCheck[]; readonly final: boolean }
+
+async function runRound(run: HealthRun, signal: AbortSignal): Promise<Round> {
+  const failed: FailedCheck[] = []
+  let final = false
+  for (const name of run.checks) {
+    const outcome = await run.runCheck(name, signal).catch(toFailure)
+    if (outcome.kind === 'passed') continue
+    failed.push({ name, detail: outcome.detail.slice(0, DETAIL_MAX_LENGTH) })
+    final ||= outcome.final
+  }
+  return { failed, final }
+}
+
+function toFailure(error: unknown): CheckOutcome {
+  return { kind: 'failed', detail: error instanceof Error ? error.message : String(error), final: false }
+}
+
+async function pause(run: HealthRun, stableSinceMs: number | null, signal: AbortSignal): Promise<void> {
+  const untilStableMs =
+    stableSinceMs === null ? run.intervalMs : stableSinceMs + run.stableForMs - performance.now()
+  const waitMs = Math.min(run.intervalMs, Math.max(1, untilStableMs))
+  await delay(waitMs, undefined, { signal }).catch(() => {})
+}
+
+function unstable(run: HealthRun): string {
+  return `no verdict before the deadline: checks must pass for ${run.stableForMs} ms`
+}

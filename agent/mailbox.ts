@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ResultEvent } from './update/types.ts'
+
+export type Mail =
+  | { readonly kind: 'result'; readonly event: ResultEvent }
+  | { readonly kind: 'plan'; readonly bytes: Uint8Array }
+  | { readonly kind: 'timer' }
+
+export type Mailbox = {
+  /** There is at most one operation, so there is at most one result. */
+  putResult(event: ResultEvent): void
+  /** Only the newest plan counts: one that was not read yet is replaced. */
+  putPlan(bytes: Uint8Array): void
+  /** Next mail, results first; `timer` at `wakeAtMs` (wall clock) when nothing else came; null when `signal` fires. */
+  next(wakeAtMs: number | null, signal: AbortSignal): Promise<Mail | null>
+}
+
+/** No wait is longer, so that a clock that was set is noticed. */
+const WAIT_MAX_MS = 60_000
+
+export function openMailbox(): Mailbox {
+  const results: ResultEvent[] = []
+  let plan: Uint8Array | null = null
+  let arrived = new AbortController()
+  const take = (): Mail | null => {
+    const event = results.shift()
+    if (event !== undefined) return { kind: 'result', event }
+    if (plan === null) return null
+    const bytes = plan
+    plan = null
+    return { kind: 'plan', bytes }
+  }
+  return {
+    putResult: (event) => {
+      results.push(event)
+      arrived.abort()
+    },
+    putPlan: (bytes) => {
+      plan = bytes
+      arrived.abort()
+    },
+    next: async (wakeAtMs, signal) => {
+      while (!signal.aborted) {
+        const mail = take()
+        if (mail !== null) return mail
+        const untilWakeMs = wakeAtMs === null ? WAIT_MAX_MS : wakeAtMs - Date.now()
+        if (untilWakeMs <= 0) return { kind: 'timer' }
+        arrived = new AbortController()
+        const waiting = AbortSignal.any([signal, arrived.signal])
+        await delay(Math.min(untilWakeMs, WAIT_MAX_MS), undefined, { signal: waiting }).catch(() => {})
+      }
+      return null
+    },
+  }
+}

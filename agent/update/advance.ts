@@ -1,0 +1,98 @@
+import { NO_RETRY, enter, mayActivate, mayStage, runs, sameStep, start, stay } from './transition.ts'
+import type { AcceptedPlan, Commit, Position, State, Step } from './types.ts'
+
+/** Take the next step that the accepted plan grants; from the commit point on the plan has no say. */
+export function advance(state: State, nowMs: number): Step {
+  const { at, accepted: plan } = state
+  if (plan === null) return stay(state)
+  switch (at.phase) {
+    case 'Idle':
+      return begin(state, plan, nowMs)
+    case 'Healthy':
+    case 'Failed':
+    case 'RolledBack':
+      return sameStep(at.plan, plan) ? stay(state) : begin(state, plan, nowMs)
+    case 'Downloading':
+    case 'Staging':
+    case 'Ready':
+    case 'Staged':
+      return proceed(state, at, plan, nowMs)
+    case 'Verifying':
+      // Without an activation of ours nothing is in the balance, and another step may take over.
+      return at.commit !== null || sameStep(at.plan, plan) ? stay(state) : abandon(state, nowMs)
+    case 'Activating':
+    case 'Rebooting':
+    case 'RollingBack':
+      return stay(state)
+  }
+}
+
+type Preparing = Extract<Position, { phase: 'Downloading' | 'Staging' | 'Ready' | 'Staged' }>
+
+function proceed(state: State, at: Preparing, plan: AcceptedPlan, nowMs: number): Step {
+  const { digest } = plan.image
+  if (digest !== at.plan.image.digest || state.deniedDigests.includes(digest)) return abandon(state, nowMs)
+  const next = { ...state, at: { ...at, plan } }
+  switch (at.phase) {
+    case 'Downloading':
+    case 'Staging':
+      return mayStage(plan, nowMs) ? stay(next) : abandon(state, nowMs)
+    case 'Ready':
+      return mayStage(plan, nowMs) ? stage(next, plan, nowMs) : stay(next)
+    case 'Staged':
+      return mayActivate(plan, nowMs) ? activate(next, plan, at.targetDeploymentId, nowMs) : stay(next)
+  }
+}
+
+/** Drop what is being prepared, and start over from what the accepted plan says now. */
+export function abandon(state: State, nowMs: number): Step {
+  const forgotten = start(enter(state, { phase: 'Idle' }, nowMs), { kind: 'forget' })
+  const begun = advance(forgotten.next, nowMs)
+  return { next: begun.next, effects: [...forgotten.effects, ...begun.effects] }
+}
+
+function begin(state: State, plan: AcceptedPlan, nowMs: number): Step {
+  const { image } = plan
+  if (state.deniedDigests.includes(image.digest)) {
+    const message = `running ${image.digest}: it failed here before or is denied; name another image`
+    const failure = { code: 'DeniedDigest', message, failedChecks: [] }
+    return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
+  }
+  if (runs(state, plan)) return verify(state, plan, null, nowMs)
+  return mayStage(plan, nowMs) ? download(state, plan, nowMs) : stay(enter(state, { phase: 'Idle' }, nowMs))
+}
+
+export function download(state: State, plan: AcceptedPlan, nowMs: number): Step {
+  const next = enter(state, { phase: 'Downloading', plan, retry: NO_RETRY }, nowMs)
+  return start(next, { kind: 'pull', image: plan.image, maxBytes: plan.limits.maxBytes })
+}
+
+export function stage(state: State, plan: AcceptedPlan, nowMs: number): Step {
+  const next = enter(state, { phase: 'Staging', plan, retry: NO_RETRY }, nowMs)
+  return start(next, { kind: 'stage', image: plan.image, maxBytes: plan.limits.maxBytes })
+}
+
+function activate(state: State, plan: AcceptedPlan, targetDeploymentId: string, nowMs: number): Step {
+  const { current, bootId } = state.booted
+  if (current === null) {
+    const message = `activating ${plan.image.digest}: what runs now is no deployment, so nothing could be fallen back to`
+    const failure = { code: 'NoFallback', message, failedChecks: [] }
+    return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
+  }
+  const commit = {
+    targetDeploymentId,
+    previousDeploymentId: current.deploymentId,
+    bootId,
+    rebootsUsed: 0,
+  }
+  const next = enter(state, { phase: 'Activating', plan, commit, retry: NO_RETRY }, nowMs)
+  return start(next, { kind: 'activate', deploymentId: targetDeploymentId })
+}
+
+/** `commit` is null where the image ran already. The deadline counts from the boot, that is from here. */
+export function verify(state: State, plan: AcceptedPlan, commit: Commit | null, nowMs: number): Step {
+  const { checks, stableForMs, deadlineMs } = plan.health
+  const deadlineAtMs = nowMs + deadlineMs
+  const next = enter(state, { phase: 'Verifying', plan, commit, deadlineAtMs }, nowMs)
+  return start(next, { kind: 'checkHealth', checks, stableForMs, deadlineMs })
+}

@@ -1,0 +1,45 @@
+import type { AcceptedPlan, Position, Retry, State, Step, Work } from './types.ts'
+
+export const NO_RETRY: Retry = { failures: 0, atMs: null }
+
+export function stay(next: State): Step {
+  return { next, effects: [] }
+}
+
+export function enter(state: State, at: Position, nowMs: number): State {
+  const phaseEnteredAtMs = at.phase === state.at.phase ? state.phaseEnteredAtMs : nowMs
+  return { ...state, at, phaseEnteredAtMs }
+}
+
+/** Start an operation; whatever an older one still says is void from here on. */
+export function start(state: State, work: Work): Step {
+  const operation = state.operation + 1
+  return { next: { ...state, operation }, effects: [{ ...work, operation }] }
+}
+
+export function deny(state: State, digests: readonly string[]): State {
+  const fresh = digests.filter((digest) => !state.deniedDigests.includes(digest))
+  return fresh.length === 0 ? state : { ...state, deniedDigests: [...state.deniedDigests, ...new Set(fresh)] }
+}
+
+export function mayStage(plan: AcceptedPlan, nowMs: number): boolean {
+  return plan.stageUntilMs !== null && nowMs < plan.stageUntilMs
+}
+
+export function mayActivate(plan: AcceptedPlan, nowMs: number): boolean {
+  return plan.activateUntilMs !== null && nowMs < plan.activateUntilMs
+}
+
+export function runs(state: State, plan: AcceptedPlan): boolean {
+  return state.booted.current?.manifestDigest === plan.image.manifestDigest
+}
+
+/** A step is retried only by a plan that says it is another attempt. */
+export function sameStep(one: AcceptedPlan, other: AcceptedPlan): boolean {
+  return (
+    one.rollout === other.rollout &&
+    one.generation === other.generation &&
+    one.attempt === other.attempt &&
+    one.image.digest === other.image.digest
+  )
+}
