@@ -16,6 +16,7 @@ async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
 }
 
 async function main(): Promise<number> {
+  process.stdout.on('error', () => {}) // a reader that is gone is told by the write that fails
   const abort = new AbortController()
   let signalled: number | null = null
   for (const [signal, status] of Object.entries(signals)) {

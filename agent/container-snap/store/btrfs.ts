@@ -8,7 +8,7 @@ export type Subvolume = { id: number; uuid: string; path: string }
 export function parseSubvolumes(text: string): Subvolume[] {
   const subvolumes: Subvolume[] = []
   for (const line of text.split('\n')) {
-    const [, id, uuid, path] = /^ID (\d+) .*?\buuid (\S+) (?:.*? )?path (.*)$/.exec(line) ?? []
+    const [, id, uuid, path] = /^ID (\d+) .*?\buuid (\S+) path (.*)$/.exec(line) ?? []
     if (id === undefined || uuid === undefined || path === undefined) continue
     subvolumes.push({ id: Number(id), uuid, path })
   }
@@ -53,18 +53,19 @@ function listing(at: string): string {
   return `list the subvolumes of ${at}`
 }
 
+/** The default is the file system's; asked at the store, it is known on an overlay root too. */
 export async function defaultSubvolumeId(context: Context): Promise<number> {
-  const { sysroot } = context.paths
+  const { base, sysroot } = context.paths
   const attempt = `read the default subvolume of ${sysroot}`
-  const text = await run(['btrfs', 'subvolume', 'get-default', sysroot], { signal: context.signal, attempt })
+  const text = await run(['btrfs', 'subvolume', 'get-default', base], { signal: context.signal, attempt })
   const id = parseDefaultId(text)
   if (id === null) throw new SnapError('storage-failed', `${attempt}: not understood: ${text.trim()}`)
   return id
 }
 
 export async function setDefaultSubvolume(context: Context, id: number): Promise<void> {
-  const { sysroot } = context.paths
-  await run(['btrfs', 'subvolume', 'set-default', String(id), sysroot], {
+  const { base, sysroot } = context.paths
+  await run(['btrfs', 'subvolume', 'set-default', String(id), base], {
     signal: context.signal,
     attempt: `make subvolume ${id} the default of ${sysroot}`,
   })

@@ -18,7 +18,7 @@ export type Inventory = {
   subvolumes: readonly StoreSubvolume[]
   /** Null where DIR is no btrfs subvolume: an overlay, for example. */
   currentId: number | null
-  defaultId: number | null
+  defaultId: number
 }
 
 export async function readInventory(context: Context): Promise<Inventory> {
@@ -31,7 +31,7 @@ export async function readInventory(context: Context): Promise<Inventory> {
     storePrefixes(paths),
   ])
   const currentId = await subvolumeIdMountedAt(paths.sysroot)
-  const defaultId = currentId === null ? null : await defaultSubvolumeId(context)
+  const defaultId = await defaultSubvolumeId(context)
   const subvolumes = all.flatMap((subvolume) => {
     const name = nameInStore(subvolume, prefixes)
     if (name === null) return []

@@ -1,0 +1,91 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { holdFlock, plainWords, run } from './exec.ts'
+import { bundle } from './testing/program.ts'
+
+const never = new AbortController().signal
+
+describe('the lock', () => {
+  let directory = ''
+  let path = ''
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'container-snap-lock-'))
+    path = join(directory, 'lock')
+  })
+  afterAll(async () => rm(directory, { recursive: true, force: true }))
+
+  test('is had by one at a time, and by the next after release', async () => {
+    const lock = await holdFlock(path, 1_000, never)
+    await expect(holdFlock(path, 50, never)).rejects.toMatchObject({ code: 'busy' })
+    const waiting = holdFlock(path, 5_000, never)
+    await lock.release()
+    await (await waiting).release()
+  })
+
+  test('is seen by flock(1) of any other program', async () => {
+    const lock = await holdFlock(path, 1_000, never)
+    await expect(promisify(execFile)('flock', ['--nonblock', path, 'true'])).rejects.toMatchObject({
+      code: 1,
+    })
+    await lock.release()
+    await promisify(execFile)('flock', ['--nonblock', path, 'true'])
+  })
+
+  test('waiting for it ends with an abort', async () => {
+    const lock = await holdFlock(path, 1_000, never)
+    const abort = new AbortController()
+    const waiting = holdFlock(path, 30_000, abort.signal)
+    setTimeout(() => abort.abort(), 100)
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' })
+    await lock.release()
+  })
+
+  test('is free again after kill -9 of its holder', async () => {
+    const module = join(directory, 'exec.mjs')
+    await bundle('exec.ts', module)
+    const script = `const { holdFlock } = await import(${JSON.stringify(module)})
+      await holdFlock(${JSON.stringify(path)}, 1000, new AbortController().signal)
+      console.log('held'); setInterval(() => {}, 1000)`
+    const holder = spawn('node', ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await new Promise((resolve) => holder.stdout.once('data', resolve))
+    await expect(holdFlock(path, 50, never)).rejects.toMatchObject({ code: 'busy' })
+    holder.kill('SIGKILL')
+    await (await holdFlock(path, 5_000, never)).release()
+  })
+})
+
+describe('run', () => {
+  test('tells a program that is not installed by name', async () => {
+    const attempt = 'do a thing'
+    await expect(run(['no-such-program'], { signal: never, attempt })).rejects.toThrow(
+      'do a thing: no-such-program is not installed',
+    )
+  })
+
+  test('ends a program that takes too long', async () => {
+    const options = { signal: never, attempt: 'sleep', timeoutMs: 100 }
+    await expect(run(['sleep', '60'], options)).rejects.toThrow('sleep: no end after 100 ms')
+  })
+
+  test('keeps what the program said on stderr', async () => {
+    const options = { signal: never, attempt: 'list' }
+    await expect(run(['ls', '/no/such/folder'], options)).rejects.toThrow("cannot access '/no/such/folder'")
+  })
+})
+
+describe('plain words', () => {
+  test('are the message of a fatal log line, without its marks', () => {
+    const log = 'time="T" level=warning msg="aside"\ntime="T" level=fatal msg="reading \\"x\\": gone"'
+    expect(plainWords(log)).toBe('reading "x": gone')
+  })
+
+  test('are the text itself where there is no log line', () => {
+    expect(plainWords('ERROR: no')).toBe('ERROR: no')
+  })
+})
