@@ -134,6 +134,7 @@ describe('an agent with a simulated host', () => {
     await publish(planFor(hostId, '1.0.0'))
     stop = new AbortController()
     await start()
-    await server.waitFor(inPhase(Phase.HEALTHY, 'edge-1.0.0'))
+    const healthy = await server.waitFor(inPhase(Phase.HEALTHY, 'edge-1.0.0'))
+    expect(healthy.bootedDigest).toBe(digestOf('1.0.0'))
   })
 })

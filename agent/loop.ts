@@ -46,23 +46,32 @@ export async function runBoot(options: LoopOptions): Promise<'Rebooted' | 'Stopp
       const { next, effects } = step(state, event, Date.now())
       await persist(options, state, next)
       state = next
-      for (const effect of effects) {
-        await stop(running)
-        running = null
-        if (effect.kind === 'forget') continue
-        if (isExclusive(effect.kind)) {
-          const rebooted = await runExclusively(options, effect)
-          if (rebooted) return 'Rebooted'
-        } else {
-          running = runBeside(options, effect)
-        }
-      }
+      const acted = await act(options, effects, running)
+      if (acted === 'Rebooted') return 'Rebooted'
+      running = acted
     }
     const mail = await mailbox.next(wakeAtMs(state), signal)
     event = mail === null ? null : toEvent(options, state, mail)
   }
   await stop(running)
   return 'Stopped'
+}
+
+/** Run effects in their order; every one ends the operation that ran before it. */
+async function act(
+  options: LoopOptions,
+  effects: readonly Effect[],
+  before: Running | null,
+): Promise<Running | null | 'Rebooted'> {
+  let running = before
+  for (const effect of effects) {
+    await stop(running)
+    running = null
+    if (effect.kind === 'forget') continue
+    if (!isExclusive(effect.kind)) running = runBeside(options, effect)
+    else if (await runExclusively(options, effect)) return 'Rebooted'
+  }
+  return running
 }
 
 async function persist({ statePath, onState, log }: LoopOptions, before: State, next: State): Promise<void> {

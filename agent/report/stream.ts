@@ -75,7 +75,6 @@ function createSender(
 ): Sender {
   let sequence = 0n
   let sentBytes: Buffer | null = null
-  let reportSequence = 0n
   let acknowledgedThrough = 0n
   let progressAllowedAtMs = 0
   let blocked = false
@@ -95,10 +94,9 @@ function createSender(
     if (outbox.report === null || outbox.reportBytes === sentBytes) return
     sentBytes = outbox.reportBytes
     send({ case: 'report', value: outbox.report })
-    reportSequence = sequence
     const watched = sequence
     later(ACKNOWLEDGE_TIMEOUT_MS, () => {
-      if (acknowledgedThrough < watched && reportSequence === watched) call.cancel()
+      if (acknowledgedThrough < watched) call.cancel()
     })
   }
   const sendProgress = (): void => {

@@ -32,39 +32,13 @@ export async function openAttachServer(
   const received: Received[] = []
   const streams = new Set<Stream>()
   const watchers = new Set<() => void>()
-  const handlers: Handlers<typeof AgentService> = {
-    attach: (call: Stream) => {
-      const der = call.getAuthContext().sslPeerCertificate?.raw
-      const identity = der === undefined ? null : identityOfCertificate(der, Date.now())
-      if (identity?.kind !== 'host') {
-        call.destroy(new Error('no host'))
-        return
-      }
-      streams.add(call)
-      call.on('data', (request: AttachRequest) => {
-        received.push({ hostId: identity.hostId, request })
-        if (options.acknowledge !== false) {
-          call.write(create(AttachResponseSchema, { acknowledgedThrough: request.sequence }))
-        }
-        for (const watcher of watchers) watcher()
-      })
-      call.on('end', () => call.end())
-      call.on('error', () => {})
-      call.on('close', () => streams.delete(call))
-    },
-  }
   const server = new Server()
-  server.addService(toServiceDefinition(AgentService), handlers)
-  const { keyPem, certificatePem } = authority.issue(
-    options.as === 'host' ? { kind: 'host', hostId: 'a'.repeat(26) } : { kind: 'controller' },
-  )
-  const pair = { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(certificatePem) }
-  const credentials = ServerCredentials.createSsl(Buffer.from(authority.caPem), [pair], true)
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    ),
-  )
+  const take = (hostId: string, request: AttachRequest): void => {
+    received.push({ hostId, request })
+    for (const watcher of watchers) watcher()
+  }
+  server.addService(toServiceDefinition(AgentService), { attach: attachHandler(options, streams, take) })
+  const port = await bind(server, authority, options)
   const reports = () =>
     received.flatMap(({ hostId, request }) =>
       request.message.case === 'report' ? [{ hostId, report: request.message.value }] : [],
@@ -84,13 +58,8 @@ export async function openAttachServer(
         }
         const timer = setTimeout(() => {
           watchers.delete(look)
-          reject(
-            new Error(
-              `no such report; phases seen: ${reports()
-                .map(({ report }) => report.phase)
-                .join(' ')}`,
-            ),
-          )
+          const phases = reports().map(({ report }) => report.phase)
+          reject(new Error(`no such report; phases seen: ${phases.join(' ')}`))
         }, timeoutMs)
         watchers.add(look)
         look()
@@ -102,4 +71,42 @@ export async function openAttachServer(
       server.forceShutdown()
     },
   }
+}
+
+function attachHandler(
+  options: Options,
+  streams: Set<Stream>,
+  take: (hostId: string, request: AttachRequest) => void,
+): Handlers<typeof AgentService>['attach'] {
+  return (call: Stream) => {
+    const der = call.getAuthContext().sslPeerCertificate?.raw
+    const identity = der === undefined ? null : identityOfCertificate(der, Date.now())
+    if (identity?.kind !== 'host') {
+      call.destroy(new Error('no host'))
+      return
+    }
+    streams.add(call)
+    call.on('data', (request: AttachRequest) => {
+      if (options.acknowledge !== false) {
+        call.write(create(AttachResponseSchema, { acknowledgedThrough: request.sequence }))
+      }
+      take(identity.hostId, request)
+    })
+    call.on('end', () => call.end())
+    call.on('error', () => {})
+    call.on('close', () => streams.delete(call))
+  }
+}
+
+async function bind(server: Server, authority: TestAuthority, options: Options): Promise<number> {
+  const { keyPem, certificatePem } = authority.issue(
+    options.as === 'host' ? { kind: 'host', hostId: 'a'.repeat(26) } : { kind: 'controller' },
+  )
+  const pair = { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(certificatePem) }
+  const credentials = ServerCredentials.createSsl(Buffer.from(authority.caPem), [pair], true)
+  return new Promise((resolve, reject) =>
+    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    ),
+  )
 }

@@ -18,56 +18,33 @@ export type TestAuthority = {
   readonly close: () => void
 }
 
+type Workshop = {
+  readonly file: (name: string) => string
+  readonly openssl: (...words: readonly string[]) => Buffer
+}
+
 /** A certificate authority made by openssl, which shares no code with us. */
 export function openTestAuthority(): TestAuthority {
   const directory = mkdtempSync(join(tmpdir(), 'bootfleet-ca-'))
-  const file = (name: string) => join(directory, name)
-  const openssl = (...words: readonly string[]) =>
-    execFileSync('openssl', words, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const newKey = (path: string) =>
-    openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', path)
-  newKey(file('ca.key'))
-  openssl(
-    'req',
-    '-x509',
-    '-new',
-    '-key',
-    file('ca.key'),
-    '-subj',
-    '/CN=test',
-    '-days',
-    '2',
-    '-out',
-    file('ca.pem'),
-  )
+  const workshop: Workshop = {
+    file: (name) => join(directory, name),
+    openssl: (...words) => execFileSync('openssl', words, { stdio: ['ignore', 'pipe', 'pipe'] }),
+  }
+  const { file, openssl } = workshop
+  newKey(workshop, file('ca.key'))
+  const subject = ['-subj', '/CN=test', '-days', '2']
+  openssl('req', '-x509', '-new', '-key', file('ca.key'), ...subject, '-out', file('ca.pem'))
   const director = generateKeyPairSync('ed25519')
   const directorPem = director.publicKey.export({ type: 'spki', format: 'pem' }).toString()
-  const sign = (request: string, identity: Identity): string => {
-    writeFileSync(file('san'), `subjectAltName=URI:${identityUri(identity)}\n`)
-    const authority = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial']
-    return openssl(
-      'x509',
-      '-req',
-      '-in',
-      request,
-      ...authority,
-      '-days',
-      '1',
-      '-extfile',
-      file('san'),
-    ).toString()
-  }
   return {
     caPem: readFileSync(file('ca.pem'), 'utf8'),
     directorKey: director.privateKey,
     directorPem,
     issue: (identity) => {
-      newKey(file('leaf.key'))
+      newKey(workshop, file('leaf.key'))
       openssl('req', '-new', '-key', file('leaf.key'), '-subj', '/CN=leaf', '-out', file('leaf.csr'))
-      return {
-        keyPem: readFileSync(file('leaf.key'), 'utf8'),
-        certificatePem: sign(file('leaf.csr'), identity),
-      }
+      const certificatePem = sign(workshop, file('leaf.csr'), identity)
+      return { keyPem: readFileSync(file('leaf.key'), 'utf8'), certificatePem }
     },
     enrol: async (identityDirectory, hostId) => {
       const request = join(identityDirectory, 'request.csr')
@@ -75,12 +52,22 @@ export function openTestAuthority(): TestAuthority {
       const pem = openssl('req', '-in', request, '-verify', '-noout', '-pubkey').toString()
       const spki = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
       const id = hostId(spki)
-      writeFileSync(join(identityDirectory, 'ca.pem'), readFileSync(file('ca.pem')))
+      const certificate = sign(workshop, request, { kind: 'host', hostId: id })
+      copyFileSync(file('ca.pem'), join(identityDirectory, 'ca.pem'))
       writeFileSync(join(identityDirectory, 'director.pem'), directorPem)
-      writeFileSync(file('certificate'), sign(request, { kind: 'host', hostId: id }))
-      copyFileSync(file('certificate'), join(identityDirectory, 'certificate.pem'))
+      writeFileSync(join(identityDirectory, 'certificate.pem'), certificate)
       return id
     },
     close: () => rmSync(directory, { recursive: true, force: true }),
   }
+}
+
+function newKey({ openssl }: Workshop, path: string): void {
+  openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', path)
+}
+
+function sign({ file, openssl }: Workshop, request: string, identity: Identity): string {
+  writeFileSync(file('san'), `subjectAltName=URI:${identityUri(identity)}\n`)
+  const authority = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '1']
+  return openssl('x509', '-req', '-in', request, ...authority, '-extfile', file('san')).toString()
 }

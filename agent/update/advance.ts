@@ -1,5 +1,5 @@
 import { NO_RETRY, enter, mayActivate, mayStage, runs, sameStep, start, stay } from './transition.ts'
-import type { AcceptedPlan, Commit, Position, State, Step } from './types.ts'
+import type { AcceptedPlan, Commit, Position, State, Step, Verifying } from './types.ts'
 
 /** Take the next step that the accepted plan grants; from the commit point on the plan has no say. */
 export function advance(state: State, nowMs: number): Step {
@@ -11,20 +11,30 @@ export function advance(state: State, nowMs: number): Step {
     case 'Healthy':
     case 'Failed':
     case 'RolledBack':
-      return sameStep(at.plan, plan) ? stay(state) : begin(state, plan, nowMs)
+      return beginAfter(state, at, plan, nowMs)
     case 'Downloading':
     case 'Staging':
     case 'Ready':
     case 'Staged':
       return proceed(state, at, plan, nowMs)
     case 'Verifying':
-      // Without an activation of ours nothing is in the balance, and another step may take over.
-      return at.commit !== null || sameStep(at.plan, plan) ? stay(state) : abandon(state, nowMs)
+      return takeOver(state, at, plan, nowMs)
     case 'Activating':
     case 'Rebooting':
     case 'RollingBack':
       return stay(state)
   }
+}
+
+type Ended = Extract<Position, { phase: 'Healthy' | 'Failed' | 'RolledBack' }>
+
+function beginAfter(state: State, at: Ended, plan: AcceptedPlan, nowMs: number): Step {
+  return sameStep(at.plan, plan) ? stay(state) : begin(state, plan, nowMs)
+}
+
+/** Without an activation of ours nothing is in the balance, and another step may come in between. */
+function takeOver(state: State, at: Verifying, plan: AcceptedPlan, nowMs: number): Step {
+  return at.commit !== null || sameStep(at.plan, plan) ? stay(state) : abandon(state, nowMs)
 }
 
 type Preparing = Extract<Position, { phase: 'Downloading' | 'Staging' | 'Ready' | 'Staged' }>
@@ -42,6 +52,11 @@ function proceed(state: State, at: Preparing, plan: AcceptedPlan, nowMs: number)
     case 'Staged':
       return mayActivate(plan, nowMs) ? activate(next, plan, at.targetDeploymentId, nowMs) : stay(next)
   }
+}
+
+/** End the step; a newer plan may have come since its commit point. */
+export function finish(state: State, at: Ended, nowMs: number): Step {
+  return advance(enter(state, at, nowMs), nowMs)
 }
 
 /** Drop what is being prepared, and start over from what the accepted plan says now. */

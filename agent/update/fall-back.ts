@@ -1,4 +1,5 @@
-import { NO_RETRY, deny, enter, start, stay } from './transition.ts'
+import { finish } from './advance.ts'
+import { NO_RETRY, deny, enter, start } from './transition.ts'
 import type { AcceptedPlan, Commit, Failure, RollingBack, State, Step, Verifying } from './types.ts'
 
 type Cause = { readonly plan: AcceptedPlan; readonly commit: Commit; readonly failure: Failure }
@@ -12,7 +13,7 @@ export function rollBack(state: State, { plan, commit, failure }: Cause, nowMs: 
 /** A failed verdict is final, and the image's fault where it was ours that was activated. */
 export function unhealthy(state: State, at: Verifying, failure: Failure, nowMs: number): Step {
   const { plan, commit } = at
-  if (commit === null) return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
+  if (commit === null) return finish(state, { phase: 'Failed', plan, failure }, nowMs)
   return rollBack(deny(state, [plan.image.digest]), { plan, commit, failure }, nowMs)
 }
 
@@ -22,21 +23,22 @@ export function restored(state: State, at: RollingBack, nowMs: number): Step {
   if (state.booted.current?.deploymentId !== commit.previousDeploymentId) return rebootBack(state, at, nowMs)
   // An activation that never got as far as a boot was no update, so there was nothing to come back from.
   const phase = commit.rebootsUsed === 0 ? 'Failed' : 'RolledBack'
-  return stay(enter(state, { phase, plan, failure }, nowMs))
+  return finish(state, { phase, plan, failure }, nowMs)
 }
 
 function rebootBack(state: State, at: RollingBack, nowMs: number): Step {
-  const { plan, commit, failure } = at
+  const { rebootsUsed } = at.commit
   // The way back needs its own boot even where the plan allowed only one.
-  if (commit.rebootsUsed > Math.max(plan.limits.maxReboots, 2)) {
-    const message = `${failure.message}; and the previous deployment did not boot within ${commit.rebootsUsed} boots`
-    return stay(
-      enter(
-        state,
-        { phase: 'Failed', plan, failure: { ...failure, code: 'RollbackFailed', message } },
-        nowMs,
-      ),
-    )
-  }
-  return start(state, { kind: 'reboot' })
+  if (rebootsUsed < Math.max(at.plan.limits.maxReboots, 2)) return start(state, { kind: 'reboot' })
+  return rollbackFailed(state, at, `the previous deployment did not boot within ${rebootsUsed} boots`, nowMs)
+}
+
+export function rollbackFailed(state: State, at: RollingBack, found: string, nowMs: number): Step {
+  const { plan, failure } = at
+  const message = `${failure.message}; and ${found}`
+  return finish(
+    state,
+    { phase: 'Failed', plan, failure: { ...failure, code: 'RollbackFailed', message } },
+    nowMs,
+  )
 }

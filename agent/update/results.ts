@@ -1,6 +1,6 @@
-import { advance, verify } from './advance.ts'
+import { advance, finish, verify } from './advance.ts'
 import { backoffMs } from './backoff.ts'
-import { restored, rollBack, unhealthy } from './fall-back.ts'
+import { restored, rollBack, rollbackFailed, unhealthy } from './fall-back.ts'
 import { NO_RETRY, enter, start, stay } from './transition.ts'
 import type { Failure, FailedCheck, FailedEvent, Position, ResultEvent, State, Step } from './types.ts'
 
@@ -42,13 +42,8 @@ function downloaded(state: State, at: Downloading, manifestDigest: string, nowMs
     return advance(enter(state, { phase: 'Ready', plan }, nowMs), nowMs)
   }
   const message = `pulling ${plan.image.digest}: got manifest ${manifestDigest}, and the plan names ${plan.image.manifestDigest}`
-  return stay(
-    enter(
-      state,
-      { phase: 'Failed', plan, failure: { code: 'DigestMismatch', message, failedChecks: [] } },
-      nowMs,
-    ),
-  )
+  const failure = { code: 'DigestMismatch', message, failedChecks: [] }
+  return finish(state, { phase: 'Failed', plan, failure }, nowMs)
 }
 
 function onVerdict(
@@ -62,33 +57,21 @@ function onVerdict(
     const message = `check ${first.name} failed: ${first.detail}`
     return unhealthy(state, at, { code: 'HealthFailed', message, failedChecks }, nowMs)
   }
-  // A newer plan may have come since the commit point.
-  return advance(enter(state, { phase: 'Healthy', plan: at.plan }, nowMs), nowMs)
+  return finish(state, { phase: 'Healthy', plan: at.plan }, nowMs)
 }
 
 function onFailed(state: State, event: FailedEvent, nowMs: number): Step {
   const { at } = state
-  const failure: Failure = { code: event.code, message: event.message, failedChecks: [] }
   switch (at.phase) {
     case 'Downloading':
     case 'Staging':
-      return (
-        retry(state, at, event, nowMs) ??
-        advance(enter(state, { phase: 'Failed', plan: at.plan, failure }, nowMs), nowMs)
-      )
     case 'Activating':
     case 'Rebooting':
-      // The default may have changed although the operation failed, so it is set back in any case.
-      return retry(state, at, event, nowMs) ?? rollBack(state, { ...at, failure }, nowMs)
-    case 'Verifying':
-      return unhealthy(state, at, { ...failure, code: 'HealthFailed' }, nowMs)
-    case 'RollingBack': {
-      const message = `${at.failure.message}; and coming back failed: ${event.message}`
-      const given = { ...at.failure, code: 'RollbackFailed', message }
-      return (
-        retry(state, at, { ...event, retryable: true }, nowMs) ??
-        stay(enter(state, { phase: 'Failed', plan: at.plan, failure: given }, nowMs))
-      )
+    case 'RollingBack':
+      return retry(state, at, event, nowMs) ?? giveUp(state, at, event, nowMs)
+    case 'Verifying': {
+      const { message } = event
+      return unhealthy(state, at, { code: 'HealthFailed', message, failedChecks: [] }, nowMs)
     }
     case 'Idle':
     case 'Ready':
@@ -100,13 +83,29 @@ function onFailed(state: State, event: FailedEvent, nowMs: number): Step {
   }
 }
 
+function giveUp(state: State, at: Retrying, { code, message }: FailedEvent, nowMs: number): Step {
+  const failure: Failure = { code, message, failedChecks: [] }
+  switch (at.phase) {
+    case 'Downloading':
+    case 'Staging':
+      return finish(state, { phase: 'Failed', plan: at.plan, failure }, nowMs)
+    case 'Activating':
+    case 'Rebooting':
+      // The default may have changed although the operation failed, so it is set back in any case.
+      return rollBack(state, { plan: at.plan, commit: at.commit, failure }, nowMs)
+    case 'RollingBack':
+      return rollbackFailed(state, at, `coming back failed: ${message}`, nowMs)
+  }
+}
+
 type Retrying = Extract<Position, { retry: unknown }>
 
 /** Wait before the same operation again; null when it is not worth it. */
 function retry(state: State, at: Retrying, event: FailedEvent, nowMs: number): Step | null {
   const failures = at.retry.failures + 1
   const failuresMax = at.phase === 'RollingBack' ? ROLLBACK_FAILURES_MAX : FAILURES_MAX
-  if (!event.retryable || failures >= failuresMax) return null
+  const worthIt = event.retryable || at.phase === 'RollingBack'
+  if (!worthIt || failures >= failuresMax) return null
   const atMs = nowMs + backoffMs(failures, event.random, BACKOFF)
   return stay({ ...state, at: { ...at, retry: { failures, atMs } } })
 }

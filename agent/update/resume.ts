@@ -22,19 +22,14 @@ export function resume(state: State, facts: HostFacts): StartedEvent {
 }
 
 function find({ at, booted }: State, facts: HostFacts): Found {
-  const sameBoot = facts.bootId === booted.bootId
+  const newBoot = facts.bootId !== booted.bootId
   switch (at.phase) {
     case 'Activating':
+      return findActivation(at.commit, facts, newBoot)
     case 'Rebooting':
-      if (sameBoot) return isDefault(facts, at.commit.targetDeploymentId) ? 'Committed' : 'Unmoved'
-      if (isCurrent(facts, at.commit.targetDeploymentId)) return 'TargetBooted'
-      // A power cut before the default was durable is no fallback: nothing had changed yet.
-      return at.phase === 'Activating' && !isDefault(facts, at.commit.targetDeploymentId)
-        ? 'Unmoved'
-        : 'FellBack'
+      return findReboot(at.commit, facts, newBoot)
     case 'Verifying':
-      if (at.commit === null || sameBoot) return 'Unmoved'
-      return isCurrent(facts, at.commit.targetDeploymentId) ? 'TargetBooted' : 'FellBack'
+      return findVerifying(at.commit, facts, newBoot)
     case 'RollingBack':
       return findRollback(at.commit, facts)
     case 'Idle':
@@ -49,9 +44,28 @@ function find({ at, booted }: State, facts: HostFacts): Found {
   }
 }
 
-/** Both pointers count: a default that was not set back would boot the bad one again. */
+function findActivation(commit: Commit, facts: HostFacts, newBoot: boolean): Found {
+  if (newBoot && isCurrent(facts, commit.targetDeploymentId)) return 'TargetBooted'
+  // A power cut before the default was durable is no fallback: nothing had changed yet.
+  if (!isDefault(facts, commit.targetDeploymentId)) return 'Unmoved'
+  return newBoot ? 'FellBack' : 'Committed'
+}
+
+function findReboot(commit: Commit, facts: HostFacts, newBoot: boolean): Found {
+  return newBoot ? findBoot(commit, facts) : findActivation(commit, facts, newBoot)
+}
+
+function findVerifying(commit: Commit | null, facts: HostFacts, newBoot: boolean): Found {
+  return newBoot && commit !== null ? findBoot(commit, facts) : 'Unmoved'
+}
+
+/** The default must point back, or the next boot takes the bad one again. */
 function findRollback(commit: Commit, facts: HostFacts): Found {
   return isDefault(facts, commit.previousDeploymentId) ? 'Restored' : 'Unmoved'
+}
+
+function findBoot(commit: Commit, facts: HostFacts): Found {
+  return isCurrent(facts, commit.targetDeploymentId) ? 'TargetBooted' : 'FellBack'
 }
 
 function isDefault(facts: HostFacts, deploymentId: string): boolean {

@@ -1,13 +1,16 @@
-import { abandon, advance } from './advance.ts'
+import { abandon, advance, finish } from './advance.ts'
 import { restored, rollBack } from './fall-back.ts'
 import { redo } from './redo.ts'
 import { targetBooted } from './results.ts'
-import { deny, enter, runs, start, stay } from './transition.ts'
+import { deny, enter, runs, start } from './transition.ts'
 import type {
+  AcceptedPlan,
   Commit,
   Committing,
+  Found,
   HostFacts,
   Position,
+  RollingBack,
   StartedEvent,
   State,
   Step,
@@ -25,21 +28,19 @@ export function onStarted(before: State, { facts, found }: StartedEvent, nowMs: 
     case 'RolledBack':
       return advance(state, nowMs)
     case 'Healthy':
-      return advance(runs(state, at.plan) ? state : enter(state, { phase: 'Idle' }, nowMs), nowMs)
+      return foundHealthy(state, at.plan, nowMs)
     case 'Downloading':
     case 'Staging':
       return redo(state, nowMs)
-    case 'Staged': {
-      const there = facts.deployments.some(({ deploymentId }) => deploymentId === at.targetDeploymentId)
-      return there ? advance(state, nowMs) : abandon(state, nowMs)
-    }
+    case 'Staged':
+      return foundStaged(state, facts, at.targetDeploymentId, nowMs)
     case 'Activating':
     case 'Rebooting':
       return foundCommitting(state, at, { facts, found }, nowMs)
     case 'Verifying':
       return foundVerifying(state, at, { facts, found }, nowMs)
     case 'RollingBack':
-      return found === 'Restored' ? restored(state, at, nowMs) : redo(state, nowMs)
+      return foundRollingBack(state, at, found, nowMs)
   }
 }
 
@@ -50,6 +51,20 @@ function observe(state: State, facts: HostFacts): State {
   if (facts.bootId === state.booted.bootId || !('commit' in state.at) || state.at.commit === null) return seen
   const commit = { ...state.at.commit, rebootsUsed: state.at.commit.rebootsUsed + 1 }
   return { ...seen, at: { ...state.at, commit } as Position }
+}
+
+/** A host that was moved by hand is not healthy any more; the plan decides what follows. */
+function foundHealthy(state: State, plan: AcceptedPlan, nowMs: number): Step {
+  return runs(state, plan) ? advance(state, nowMs) : abandon(state, nowMs)
+}
+
+function foundStaged(state: State, facts: HostFacts, targetDeploymentId: string, nowMs: number): Step {
+  const there = facts.deployments.some(({ deploymentId }) => deploymentId === targetDeploymentId)
+  return there ? advance(state, nowMs) : abandon(state, nowMs)
+}
+
+function foundRollingBack(state: State, at: RollingBack, found: Found, nowMs: number): Step {
+  return found === 'Restored' ? restored(state, at, nowMs) : redo(state, nowMs)
 }
 
 type Finding = Pick<StartedEvent, 'facts' | 'found'>
@@ -87,10 +102,10 @@ function fellBack(before: State, { plan, commit }: Fallen, facts: HostFacts, now
   const found = facts.current?.deploymentId ?? 'a root that is no deployment'
   const message = `booting ${commit.targetDeploymentId}: ${found} came up instead`
   const failure = { code: 'BootedOther', message, failedChecks: [] }
-  if (facts.current === null) return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
+  if (facts.current === null) return finish(state, { phase: 'Failed', plan, failure }, nowMs)
   const landed = { ...commit, previousDeploymentId: facts.current.deploymentId }
   if (facts.default?.deploymentId !== facts.current.deploymentId) {
     return rollBack(state, { plan, commit: landed, failure }, nowMs)
   }
-  return advance(enter(state, { phase: 'RolledBack', plan, failure }, nowMs), nowMs)
+  return finish(state, { phase: 'RolledBack', plan, failure }, nowMs)
 }

@@ -1,0 +1,148 @@
+import { resume } from '../update/resume.ts'
+import { step } from '../update/step.ts'
+import type {
+  AcceptedPlan,
+  Deployment,
+  Effect,
+  Event,
+  HostFacts,
+  ResultEvent,
+  State,
+} from '../update/types.ts'
+import { digestOf } from './plans.ts'
+
+/** A host as a value: what the update machine's effects do to it, without time or files. */
+export type HostModel = {
+  bootNumber: number
+  deployments: Deployment[]
+  currentId: string
+  defaultId: string
+  /** Every change of the default away from what ran, in order. */
+  activations: string[]
+}
+
+export function newHost(version = '0.0.0'): HostModel {
+  const first = deploymentOf(version, 1)
+  return {
+    bootNumber: 1,
+    deployments: [first],
+    currentId: first.deploymentId,
+    defaultId: first.deploymentId,
+    activations: [],
+  }
+}
+
+export function deploymentOf(version: string, number: number): Deployment {
+  return {
+    deploymentId: `${version}-work${number}`,
+    digest: digestOf(version),
+    manifestDigest: digestOf(version),
+  }
+}
+
+export function factsOf(host: HostModel): HostFacts {
+  const find = (id: string) => host.deployments.find(({ deploymentId }) => deploymentId === id) ?? null
+  return {
+    bootId: `boot-${host.bootNumber}`,
+    current: find(host.currentId),
+    default: find(host.defaultId),
+    deployments: host.deployments,
+  }
+}
+
+export type Behaviour = {
+  /** Versions whose checks fail. */
+  readonly sick: readonly string[]
+  /** Versions that never come up. */
+  readonly dead: readonly string[]
+}
+
+/** Do what an effect does to the host; its result is null where the next start tells it. */
+export function perform(host: HostModel, effect: Effect, { sick, dead }: Behaviour): ResultEvent | null {
+  const { operation } = effect
+  switch (effect.kind) {
+    case 'pull':
+      return { kind: 'downloaded', operation, manifestDigest: effect.image.manifestDigest }
+    case 'stage': {
+      const made = deploymentOf(effect.image.version, host.deployments.length + 1)
+      host.deployments.push(made)
+      return { kind: 'staged', operation, deploymentId: made.deploymentId }
+    }
+    case 'activate':
+      host.activations.push(effect.deploymentId)
+      host.defaultId = effect.deploymentId
+      return { kind: 'activated', operation }
+    case 'rollback':
+      host.defaultId = effect.deploymentId
+      return { kind: 'restored', operation }
+    case 'reboot':
+      host.bootNumber += 1
+      if (!dead.includes(versionOf(host.defaultId))) host.currentId = host.defaultId
+      return null
+    case 'checkHealth': {
+      const failed = sick.includes(versionOf(host.currentId))
+      const failedChecks = failed ? [{ name: 'web-up', detail: 'exit status 1' }] : []
+      return { kind: 'verdict', operation, failedChecks }
+    }
+    case 'forget':
+      return null
+  }
+}
+
+export function versionOf(deploymentId: string): string {
+  return deploymentId.split('-')[0] ?? ''
+}
+
+export function acceptedPlan(version: string, changes: Partial<AcceptedPlan> = {}): AcceptedPlan {
+  const digest = digestOf(version)
+  return {
+    payloadSha256: version,
+    fleet: 'edge',
+    rollout: `edge-${version}`,
+    generation: 1,
+    attempt: 1,
+    term: 1,
+    counter: 1,
+    issuedAtMs: 0,
+    image: { repository: 'registry.example/os/edge', digest, manifestDigest: digest, version },
+    stageUntilMs: 1_000_000,
+    activateUntilMs: 1_000_000,
+    health: { checks: ['web-up'], stableForMs: 0, deadlineMs: 10_000 },
+    limits: { maxReboots: 3, maxBytes: 1e9 },
+    deny: [],
+    ...changes,
+  }
+}
+
+/** The agent around the machine: a disk, one operation at a time, and a process that may be killed anywhere. */
+export type World = { host: HostModel; disk: State; pending: Effect[]; trace: string[] }
+
+export function take(world: World, event: Event, nowMs: number): void {
+  const { next, effects } = step(world.disk, event, nowMs)
+  world.disk = next
+  if (next.at.phase !== world.trace.at(-1)) world.trace.push(next.at.phase)
+  if (effects.length > 0) world.pending = effects.filter(({ kind }) => kind !== 'forget')
+}
+
+export function restart(world: World, nowMs: number): void {
+  world.pending = []
+  take(world, resume(world.disk, factsOf(world.host)), nowMs)
+}
+
+/** Run until nothing is left to do. */
+export function settle(world: World, behaviour: Behaviour, nowMs: number): void {
+  for (let turns = 0; world.pending.length > 0; turns += 1) {
+    if (turns > 100) throw new Error(`no end: ${world.trace.join(' ')}`)
+    turn(world, behaviour, nowMs)
+  }
+}
+
+/** One effect and its result. `crash`: the process dies after the effect, before it hears of the result. */
+export function turn(world: World, behaviour: Behaviour, nowMs: number, crash = false): void {
+  const [effect, ...rest] = world.pending
+  if (effect === undefined) return
+  world.pending = rest
+  const result = perform(world.host, effect, behaviour)
+  if (crash || effect.kind === 'reboot') restart(world, nowMs)
+  else if (result !== null) take(world, result, nowMs)
+}
