@@ -112,23 +112,23 @@ async function* watchOnce(client: OperatorClient, signal: AbortSignal): AsyncGen
   }
 }
 
+/** Codes of a peer that is away or half started; a restart of it heals them. */
+const awayCodes: ReadonlySet<number> = new Set([
+  code.UNAVAILABLE,
+  code.DEADLINE_EXCEEDED,
+  code.CANCELLED,
+  code.INTERNAL,
+  code.UNKNOWN,
+])
+
 function fromGrpc(error: ServiceError, address: string): CliError {
-  switch (error.code) {
-    case code.UNAVAILABLE:
-    case code.DEADLINE_EXCEEDED:
-    case code.CANCELLED:
-    case code.INTERNAL:
-    case code.UNKNOWN:
-      return new CliError(
-        'ControllerUnreachable',
-        `the controller at ${address} does not answer (${error.details}); is it running, and is this its context?`,
-        { cause: error },
-      )
-    case code.NOT_FOUND:
-      return new CliError('NotFound', error.details, { cause: error })
-    default:
-      return new CliError('ControllerRefused', `the controller refused: ${error.details}`, { cause: error })
+  if (awayCodes.has(error.code)) {
+    const what = `the controller at ${address} does not answer (${error.details})`
+    const todo = 'is it running, and is this its context?'
+    return new CliError('ControllerUnreachable', `${what}; ${todo}`, { cause: error })
   }
+  if (error.code === code.NOT_FOUND) return new CliError('NotFound', error.details, { cause: error })
+  return new CliError('ControllerRefused', `the controller refused: ${error.details}`, { cause: error })
 }
 
 async function readIdentity(path: string): Promise<Buffer> {

@@ -87,30 +87,26 @@ function judgeFleets(target: WaitTarget, byCommit: boolean, status: Status): Ver
   }
 }
 
+/** Fleet states that decide; any other is still under way. */
+const exitOfState: ReadonlyMap<string, ExitStatus> = new Map([
+  ['Synced', exitStatus.done],
+  ['Empty', exitStatus.done],
+  ['RolledBack', exitStatus.failed],
+  ['RollbackFailed', exitStatus.failed],
+  ['Failed', exitStatus.failed],
+  ['Held', exitStatus.failed],
+  ['Suspended', exitStatus.paused],
+])
+
 /** Null while it is not decided. */
 function judgeFleet(fleet: FleetStatus, acceptedCommit: string): ExitStatus | null {
   // The commit is in force and this fleet's line is still about the one before.
-  if (acceptedCommit !== '' && fleet.acceptedCommit !== '' && fleet.acceptedCommit !== acceptedCommit)
-    return null
+  const isOlder = fleet.acceptedCommit !== '' && fleet.acceptedCommit !== acceptedCommit
+  if (acceptedCommit !== '' && isOlder) return null
   if (fleet.rollout?.state === 'RollingBack') return null
-  switch (fleet.state) {
-    case 'Synced':
-    case 'Empty':
-      return exitStatus.done
-    case 'RolledBack':
-    case 'RollbackFailed':
-    case 'Failed':
-    case 'Held':
-      return exitStatus.failed
-    case 'Suspended':
-      return exitStatus.paused
-    case 'Paused':
-      return fleet.rollout?.pausedFor === 'Failure' || fleet.rollout?.pausedFor === 'Deadline'
-        ? exitStatus.failed
-        : exitStatus.paused
-    default:
-      return null
-  }
+  if (fleet.state !== 'Paused') return exitOfState.get(fleet.state) ?? null
+  const because = fleet.rollout?.pausedFor
+  return because === 'Failure' || because === 'Deadline' ? exitStatus.failed : exitStatus.paused
 }
 
 function kindOf(target: WaitTarget, status: Status): WaitMemory['kind'] {

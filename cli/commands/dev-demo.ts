@@ -1,0 +1,27 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runDemo } from '../dev/demo.ts'
+import { openDev, removeState } from '../dev/dev.ts'
+import type { ExitStatus } from '../exit-status.ts'
+import type { Session } from '../session.ts'
+
+export async function runDevDemo(
+  { terminal }: Session,
+  flags: { readonly hosts: number; readonly keep?: true },
+): Promise<ExitStatus> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'bootfleet-'))
+  terminal.note(`» state in ${stateDir}\n`)
+  const dev = await openDev({ stateDir, hosts: flags.hosts, terminal })
+  try {
+    return await runDemo(dev, terminal)
+  } finally {
+    await dev.close()
+    if (flags.keep !== true) await removeState(dev.layout)
+    terminal.note(
+      flags.keep === true
+        ? `» state kept in ${stateDir}\n`
+        : '» everything is stopped, unmounted and removed\n',
+    )
+  }
+}
