@@ -70,7 +70,11 @@ export async function runGit(call: GitCall): Promise<GitOutcome> {
   }
 }
 
-type Ending = { readonly timedOut: boolean; readonly isMaxBuffer: boolean; readonly code?: string | undefined }
+type Ending = {
+  readonly timedOut: boolean
+  readonly isMaxBuffer: boolean
+  readonly code?: string | undefined
+}
 
 function endOf(result: Ending): GitOutcome['end'] {
   if (result.timedOut) return 'timed-out'

@@ -7,7 +7,7 @@ export function protocolOf(url: string): string {
   const scheme = /^([a-z]+):\/\/[^-]/.exec(url)?.[1]
   if (scheme !== undefined && schemes.includes(scheme)) return scheme
   if (url.startsWith('/')) return 'file'
-  const scpLike = /^(?:[A-Za-z0-9._][A-Za-z0-9._-]*@)?[A-Za-z0-9._][A-Za-z0-9._-]*:(?![:/]{2})[^-]/
+  const scpLike = /^(?:[A-Za-z0-9._][A-Za-z0-9._-]*@)?[A-Za-z0-9._][A-Za-z0-9._-]*:(?!:|\/\/)[^-]/
   if (scheme === undefined && scpLike.test(url)) return 'ssh'
   const wanted = 'an absolute path, user@host:path, or a URL of file, git, http, https or ssh'
   throw new ControllerError(

@@ -92,7 +92,9 @@ async function fetchAndRead(mirror: Mirror, signal: AbortSignal): Promise<Source
 
 async function remoteHead(mirror: Mirror, signal: AbortSignal): Promise<string> {
   const ref = `refs/heads/${mirror.branch}`
-  const outcome = await remote(mirror, ['ls-remote', '--exit-code', '--', mirror.url, ref], signal)
+  // Away from the mirror: a damaged one must not pass for a remote that cannot be reached.
+  const elsewhere = { ...mirror, gitDir: join(mirror.homeDir, 'none.git') }
+  const outcome = await remote(elsewhere, ['ls-remote', '--exit-code', '--', mirror.url, ref], signal)
   if (outcome.end === 'exited' && outcome.exitCode === 2) {
     throw new ControllerError(
       'SourceRefMissing',
