@@ -1,0 +1,89 @@
+import { sizeOf } from '../desired-state/amount.ts'
+import { needOf } from './needs.ts'
+import { grantActivation, grantStage } from './grants.ts'
+import type { Bucket, Changes, Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
+import { currentRollout } from './state.ts'
+import { activeWaveIndex } from './waves.ts'
+import type { BlockingReason, DeniedDigest, RolloutRecord } from './types.ts'
+
+/** Length of an order key's prefix in a queue: broken or not, and the hash. */
+const prefixLength = 17
+
+/** Hosts that may be unavailable together, over all rollouts of the fleet. */
+export function allowedUnavailable(fleet: Fleet, rollout: RolloutRecord): number {
+  return sizeOf(rollout.strategy.maxUnavailable, fleet.members.size, 'up-at-least-one')
+}
+
+export function denialOf(fleet: Fleet, digest: string): DeniedDigest | null {
+  return fleet.record.denied.find((denied) => denied.digest === digest) ?? null
+}
+
+/** What keeps the whole fleet from getting any grant; null when nothing does. */
+export function fleetBlock(state: RolloutEngineState, fleet: Fleet): BlockingReason | null {
+  const wanted = state.wanted?.get(fleet.record.fleet)
+  if (wanted === undefined) return { kind: 'FleetNotWanted' }
+  if (wanted.suspend) return { kind: 'Suspended' }
+  const rollout = currentRollout(state, fleet)?.record
+  const kind = rollout?.state.kind
+  if (rollout?.state.kind === 'Paused') {
+    const ownDenial = denialOf(fleet, rollout.image.digest)
+    return ownDenial === null
+      ? { kind: 'RolloutPaused', cause: rollout.state.cause }
+      : { kind: 'Denied', ...pickDenial(ownDenial) }
+  }
+  if (kind !== undefined && kind !== 'Progressing') return null
+  const denied = denialOf(fleet, wanted.image.digest)
+  return denied === null ? null : { kind: 'Denied', ...pickDenial(denied) }
+}
+
+function pickDenial(denied: DeniedDigest): { readonly digest: string; readonly reason: string } {
+  return { digest: denied.digest, reason: denied.reason }
+}
+
+/** Which parts of the population may get grants now, in order. */
+function openBuckets(rollout: Rollout): readonly Bucket[] {
+  const { state, waves } = rollout.record
+  switch (state.kind) {
+    case 'Progressing': {
+      const index = activeWaveIndex(waves)
+      const tail = rollout.buckets[waves.length] as Bucket
+      return waves[index]?.state === 'Running' ? [rollout.buckets[index] as Bucket, tail] : [tail]
+    }
+    case 'Succeeded':
+      return rollout.buckets
+    case 'RollingBack':
+    case 'RolledBack':
+    case 'RollbackFailed':
+      return rollout.buckets.toReversed()
+    case 'Paused':
+    case 'Superseded':
+      return []
+  }
+}
+
+/**
+ * Grants all that the limits allow. Staging disturbs nobody, so a whole wave stages at once; activation takes a
+ * slot of maxUnavailable. A host has one lease at a time: staged, it waits without any.
+ */
+export function giveGrants(state: RolloutEngineState, changes: Changes, fleet: Fleet): void {
+  const rollout = currentRollout(state, fleet)
+  if (rollout === null || fleetBlock(state, fleet) !== null) return
+  const buckets = openBuckets(rollout)
+  for (const bucket of buckets) {
+    for (const host of queued(state, bucket.toStage)) {
+      const isTail = bucket === rollout.buckets.at(-1)
+      const direction = needOf(rollout.record, host, isTail)
+      if (direction !== null) grantStage(state, changes, { rollout, host, direction })
+    }
+  }
+  const allowed = allowedUnavailable(fleet, rollout.record)
+  for (const bucket of buckets) {
+    for (const host of queued(state, bucket.toActivate.slice(0, Math.max(0, allowed - fleet.unavailable)))) {
+      grantActivation(state, changes, { rollout, host })
+    }
+  }
+}
+
+function queued(state: RolloutEngineState, queue: readonly string[]): readonly Host[] {
+  return queue.map((key) => state.hosts.get(key.slice(prefixLength)) as Host)
+}

@@ -1,0 +1,109 @@
+import { isCommitted, isEnded, isFurther, isWithdrawn } from './phases.ts'
+import type { GrantRecord, HostPhase, HostReport, ResolvedImage } from './types.ts'
+
+export type Told = { readonly phase: HostPhase; readonly message: string }
+
+/** The manifest of the host's architecture decides; a host that knows only what git named is compared by that. */
+export function runsImage(report: HostReport, image: ResolvedImage): boolean {
+  const manifest = image.manifests[report.architecture]
+  if (report.bootedManifestDigest !== null) return report.bootedManifestDigest === manifest
+  return report.bootedDigest === image.digest
+}
+
+export function isHealthyOn(report: HostReport, image: ResolvedImage): boolean {
+  return runsImage(report, image) && report.health.verdict === 'Passed'
+}
+
+export function isBroken(report: HostReport): boolean {
+  return report.health.verdict === 'Failed' || report.phase === 'Failed' || report.phase === 'RolledBack'
+}
+
+export function refersTo(report: HostReport, grant: GrantRecord): boolean {
+  const { plan } = report
+  return (
+    plan !== null &&
+    plan.rollout === grant.rolloutId &&
+    plan.generation === grant.generation &&
+    plan.attempt === grant.attempt
+  )
+}
+
+/** Succeeded once, and now settled on something else. */
+export function hasDrifted(report: HostReport, grant: GrantRecord, image: ResolvedImage): boolean {
+  return (
+    refersTo(report, grant) &&
+    (report.phase === 'Healthy' || report.phase === 'Idle') &&
+    !runsImage(report, image)
+  )
+}
+
+/** Succeeded once, and now not healthy on the image: restarts the soak. */
+export function hasRegressed(report: HostReport, grant: GrantRecord, image: ResolvedImage): boolean {
+  return refersTo(report, grant) && !isHealthyOn(report, image)
+}
+
+/**
+ * What a report says about the step that a grant is for, or null when it changes nothing. A host's own end is
+ * final; an end that we decreed is corrected by the host's later account of the very same attempt: TimedOut by an
+ * end, a withdrawn grant also by news that the commit point was passed before the withdrawal arrived.
+ */
+export function readReport(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
+  if (!refersTo(report, grant)) return null
+  const told = toldBy(grant, image, report)
+  if (told === null) return null
+  const end = isEnded(told.phase)
+  if (grant.phase === 'TimedOut') return end ? told : null
+  if (isWithdrawn(grant.phase)) {
+    return grant.bootIdBefore !== null && (end || isCommitted(told.phase)) ? told : null
+  }
+  if (isEnded(grant.phase)) return null
+  return end || isFurther(told.phase, grant.phase) ? told : null
+}
+
+function toldBy(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
+  switch (report.phase) {
+    case 'Idle':
+      return bootedOther(grant, image, report) ?? { phase: 'Granted', message: '' }
+    case 'Downloading':
+    case 'Ready':
+    case 'Staging':
+      return { phase: 'Downloading', message: '' }
+    case 'Staged':
+      return { phase: 'AwaitingSlot', message: '' }
+    case 'Activating':
+    case 'Rebooting':
+    case 'Verifying':
+      return { phase: report.phase, message: '' }
+    case 'RollingBack':
+      return { phase: 'RollingBack', message: failureOf(report) }
+    case 'Healthy':
+      return succeeded(grant, image, report) ?? bootedOther(grant, image, report)
+    case 'Failed':
+      return { phase: isRejection(report) ? 'Rejected' : 'Failed', message: failureOf(report) }
+    case 'RolledBack':
+      return { phase: 'RolledBack', message: failureOf(report) }
+  }
+}
+
+/** Without an activate grant the host ran the image before: nothing had to boot. */
+function succeeded(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
+  if (!isHealthyOn(report, image) || report.bootId === grant.bootIdBefore) return null
+  return { phase: 'Succeeded', message: '' }
+}
+
+function bootedOther(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
+  const rebooted = grant.bootIdBefore !== null && report.bootId !== grant.bootIdBefore
+  if (!rebooted || runsImage(report, image)) return null
+  return { phase: 'Failed', message: `booted ${report.bootedDigest ?? 'something unknown'} instead` }
+}
+
+/** Codes that begin with Rejected say that this host can never take this image. */
+function isRejection(report: HostReport): boolean {
+  return report.failure?.code.startsWith('Rejected') ?? false
+}
+
+function failureOf(report: HostReport): string {
+  const checks = report.health.failedChecks.map((check) => check.name)
+  if (checks.length > 0) return `failed health check ${checks.join(', ')}`
+  return report.failure?.message ?? 'failed without saying why'
+}

@@ -1,0 +1,116 @@
+import { fleetBlock } from './budget.ts'
+import { isHealthyOn, runsImage } from './evidence.ts'
+import { deniedSentence, describeRollout, rolloutSentence } from './rollout-views.ts'
+import type { RolloutView } from './rollout-views.ts'
+import { renderReason, shortImage } from './sentences.ts'
+import { currentRollout } from './state.ts'
+import type { Fleet, Rollout, RolloutEngineState } from './state.ts'
+import type { Now } from './types.ts'
+
+export type FleetView = {
+  readonly name: string
+  readonly state:
+    'Synced' | 'Progressing' | 'Paused' | 'RolledBack' | 'Failed' | 'Suspended' | 'Held' | 'Pending'
+  readonly revision: string
+  readonly commit: string
+  readonly repository: string
+  readonly digest: string
+  readonly version: string
+  readonly stableDigest: string
+  readonly stableVersion: string
+  readonly denied: readonly {
+    readonly digest: string
+    readonly reason: string
+    readonly deniedAtMs: number
+  }[]
+  readonly suspended: boolean
+  readonly hostsTotal: number
+  readonly hostsUpdated: number
+  readonly hostsHealthy: number
+  readonly message: string
+  readonly rollout: RolloutView | null
+  readonly acceptedCommit: string
+}
+
+/** Sorted by name; before the source was read, what the records tell. */
+export function describeFleets(state: RolloutEngineState, now: Now): readonly FleetView[] {
+  return [...state.fleets.values()]
+    .map((fleet) => describeFleet(state, fleet, now))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function describeFleet(state: RolloutEngineState, fleet: Fleet, now: Now): FleetView {
+  const { record } = fleet
+  const rollout = currentRollout(state, fleet)
+  const wanted = state.wanted?.get(record.fleet)
+  const image = wanted?.image ?? rollout?.record.image
+  const hosts = [...fleet.members].map((id) => state.hosts.get(id)?.record?.report ?? null)
+  const updated = hosts.filter(
+    (report) => image && report && runsImage(report, image) && report.phase !== 'Verifying',
+  )
+  return {
+    name: record.fleet,
+    ...verdictOf(state, fleet),
+    revision: wanted?.revision ?? rollout?.record.revision ?? '',
+    commit: rollout?.record.commit ?? '',
+    repository: image?.repository ?? '',
+    digest: image?.digest ?? '',
+    version: image?.version ?? '',
+    stableDigest: record.stable?.image.digest ?? '',
+    stableVersion: record.stable?.image.version ?? '',
+    denied: record.denied.map(({ atMs, digest, reason }) => ({ digest, reason, deniedAtMs: atMs })),
+    suspended: wanted?.suspend ?? false,
+    hostsTotal: hosts.length,
+    hostsUpdated: updated.length,
+    hostsHealthy: updated.filter((report) => image && report && isHealthyOn(report, image)).length,
+    rollout: rollout && describeRollout(state, rollout, now),
+    acceptedCommit: state.commit,
+  }
+}
+
+type Verdict = Pick<FleetView, 'state' | 'message'>
+
+function verdictOf(state: RolloutEngineState, fleet: Fleet): Verdict {
+  const wanted = state.wanted?.get(fleet.record.fleet)
+  if (state.wanted === null) return { state: 'Pending', message: 'the source has not been read yet' }
+  if (wanted === undefined) return { state: 'Held', message: 'not in git now; hosts keep what they run' }
+  if (wanted.suspend) return { state: 'Suspended', message: 'suspended in git; set suspend: false to go on' }
+  const rollout = currentRollout(state, fleet)
+  if (rollout !== null && rollout.record.revision === wanted.revision) return ofRollout(state, fleet, rollout)
+  const denied = fleet.record.denied.find(({ digest }) => digest === wanted.image.digest)
+  if (denied !== undefined) return { state: 'Held', message: deniedSentence(denied.reason, wanted) }
+  if (rollout === null || wanted.revision !== fleet.record.stable?.revision) {
+    return {
+      state: 'Pending',
+      message: fleet.members.size === 0 ? 'no host matches its selector' : 'not planned yet',
+    }
+  }
+  return rollout.record.state.kind === 'RollingBack'
+    ? { state: 'Progressing', message: rolloutSentence(state, rollout) }
+    : { state: 'Synced', message: `back on ${shortImage(wanted.image)}` }
+}
+
+function ofRollout(state: RolloutEngineState, fleet: Fleet, rollout: Rollout): Verdict {
+  const message = rolloutSentence(state, rollout)
+  switch (rollout.record.state.kind) {
+    case 'Progressing': {
+      const block = fleet.members.size === 0 ? null : fleetBlock(state, fleet)
+      if (block !== null) return { state: 'Held', message: renderReason(block) }
+      return fleet.members.size === 0
+        ? { state: 'Pending', message: 'no host matches its selector' }
+        : { state: 'Progressing', message }
+    }
+    case 'Paused':
+      return { state: 'Paused', message }
+    case 'Succeeded':
+      return { state: 'Synced', message }
+    case 'RollingBack':
+      return { state: 'Progressing', message }
+    case 'RolledBack':
+      return { state: 'RolledBack', message }
+    case 'RollbackFailed':
+      return { state: 'Failed', message }
+    case 'Superseded':
+      return { state: 'Pending', message }
+  }
+}

@@ -1,0 +1,75 @@
+import { hasDrifted, runsImage } from './evidence.ts'
+import { isEnded, isFailure, isWithdrawn } from './phases.ts'
+import { ownerOf } from './state.ts'
+import type { Fleet, Host } from './state.ts'
+import type { GrantRecord, HostReport, ResolvedImage, RolloutRecord } from './types.ts'
+
+export type Direction = GrantRecord['direction']
+
+export function imageOf(rollout: RolloutRecord, direction: Direction): ResolvedImage {
+  return direction === 'Back' && rollout.from !== null ? rollout.from.image : rollout.image
+}
+
+/** Which image a host needs a new attempt for, were there no limits; null when none. */
+export function needOf(rollout: RolloutRecord, host: Host, isTail: boolean): Direction | null {
+  const grant = host.grants.get(rollout.id) ?? null
+  const report = host.record?.report ?? null
+  if (report === null || (grant !== null && !isEnded(grant.phase))) return null
+  switch (rollout.state.kind) {
+    case 'Progressing':
+    case 'Paused':
+      if (isTail) return rollout.from === null ? null : backUnlessThere(rollout, grant, report)
+      return grant === null || grant.phase === 'Removed' ? 'Forward' : null
+    case 'Succeeded':
+      return forwardAsKeeper(rollout, grant, report)
+    case 'RollingBack':
+      return backFromTrial(rollout, grant, report)
+    case 'RolledBack':
+    case 'RollbackFailed':
+      return backUnlessThere(rollout, grant, report)
+    case 'Superseded':
+      return null
+  }
+}
+
+/** Stragglers, joiners and drifted hosts; a failed host is not tried again by itself. */
+function forwardAsKeeper(
+  rollout: RolloutRecord,
+  grant: GrantRecord | null,
+  report: HostReport,
+): Direction | null {
+  if (grant === null || isWithdrawn(grant.phase)) return 'Forward'
+  if (isFailure(grant.phase)) return null
+  return grant.direction === 'Back' || hasDrifted(report, grant, rollout.image) ? 'Forward' : null
+}
+
+/** The rollback itself: hosts of this rollout that run the new image now. */
+function backFromTrial(
+  rollout: RolloutRecord,
+  grant: GrantRecord | null,
+  report: HostReport,
+): Direction | null {
+  return grant?.direction === 'Forward' && runsImage(report, rollout.image) ? 'Back' : null
+}
+
+/** Stable while another revision is or was on trial. */
+function backUnlessThere(
+  rollout: RolloutRecord,
+  grant: GrantRecord | null,
+  report: HostReport,
+): Direction | null {
+  if (grant?.direction === 'Back' && isFailure(grant.phase)) return null
+  return runsImage(report, imageOf(rollout, 'Back')) ? null : 'Back'
+}
+
+/** A host in flight for a replaced rollout, or for a fleet that it left, is let finish first. */
+export function grantElsewhere(host: Host, rolloutId: string | null): GrantRecord | null {
+  for (const grant of host.grants.values()) {
+    if (grant.rolloutId !== rolloutId && !isEnded(grant.phase)) return grant
+  }
+  return null
+}
+
+export function isMember(fleet: Fleet, host: Host): boolean {
+  return ownerOf(host) === fleet.record.fleet
+}

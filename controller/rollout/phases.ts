@@ -1,0 +1,51 @@
+import type { GrantRecord, HostPhase } from './types.ts'
+
+/** How far a host got in one attempt; a report never moves it back. Ends have no rank. */
+const rankOf: Readonly<Record<HostPhase, number>> = {
+  Pending: 0,
+  Granted: 1,
+  Downloading: 2,
+  AwaitingSlot: 3,
+  Staged: 3,
+  Activating: 4,
+  Rebooting: 5,
+  Verifying: 6,
+  RollingBack: 7,
+  Succeeded: 8,
+  Failed: 8,
+  Rejected: 8,
+  RolledBack: 8,
+  TimedOut: 8,
+  Skipped: 8,
+  Superseded: 8,
+  Cancelled: 8,
+  Removed: 8,
+}
+
+export function isEnded(phase: HostPhase): boolean {
+  return rankOf[phase] === 8
+}
+
+export function isFurther(phase: HostPhase, than: HostPhase): boolean {
+  return rankOf[phase] > rankOf[than]
+}
+
+/** From Activating on the boot entry may have been renamed: no cancel reaches the host any more. */
+export function isCommitted(phase: HostPhase): boolean {
+  return rankOf[phase] >= 4 && rankOf[phase] < 8
+}
+
+/** Counts against the failure limit. Rejected too: a signature that one host refuses is no matter of that host. */
+export function isFailure(phase: HostPhase): boolean {
+  return phase === 'Failed' || phase === 'Rejected' || phase === 'RolledBack' || phase === 'TimedOut'
+}
+
+/** Ended by us, not by the host: withdrawn before, as far as we know, it passed the commit point. */
+export function isWithdrawn(phase: HostPhase): boolean {
+  return phase === 'Skipped' || phase === 'Superseded' || phase === 'Cancelled' || phase === 'Removed'
+}
+
+/** Past its activate grant and not yet healthy: what maxUnavailable counts. */
+export function isUnavailable(grant: GrantRecord): boolean {
+  return isCommitted(grant.phase) || (grant.phase === 'Staged' && grant.activateUntilMs !== null)
+}
