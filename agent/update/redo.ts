@@ -1,11 +1,13 @@
 import { abandon, download, stage } from './advance.ts'
-import { mayActivate, mayStage, start, stay } from './transition.ts'
+import { mayActivate, mayStage, start } from './transition.ts'
 import { rollBack } from './fall-back.ts'
-import type { Committing, Position, State, Step } from './types.ts'
+import type { Committing, Position, State, Step, Verifying } from './types.ts'
+
+type Preparing = Extract<Position, { phase: 'Downloading' | 'Staging' }>
+type Retrying = Extract<Position, { retry: unknown }>
 
 /** Start the operation of the present phase again, after a retry's delay or a restart of the process. */
-export function redo(state: State, nowMs: number): Step {
-  const { at } = state
+export function redo(state: State, at: Retrying | Verifying, nowMs: number): Step {
   switch (at.phase) {
     case 'Downloading':
     case 'Staging':
@@ -21,18 +23,8 @@ export function redo(state: State, nowMs: number): Step {
       const deadlineMs = Math.max(0, at.deadlineAtMs - nowMs)
       return start(state, { kind: 'checkHealth', checks, stableForMs, deadlineMs })
     }
-    case 'Idle':
-    case 'Ready':
-    case 'Staged':
-    case 'Healthy':
-    case 'Failed':
-    case 'RolledBack':
-      return stay(state)
   }
 }
-
-type Preparing = Extract<Position, { phase: 'Downloading' | 'Staging' }>
-type Retrying = Extract<Position, { retry: unknown }>
 
 function prepareAgain(state: State, at: Preparing, nowMs: number): Step {
   const again = at.phase === 'Downloading' ? download : stage

@@ -31,7 +31,7 @@ export function onStarted(before: State, { facts, found }: StartedEvent, nowMs: 
       return foundHealthy(state, at.plan, nowMs)
     case 'Downloading':
     case 'Staging':
-      return redo(state, nowMs)
+      return redo(state, at, nowMs)
     case 'Staged':
       return foundStaged(state, facts, at.targetDeploymentId, nowMs)
     case 'Activating':
@@ -64,7 +64,7 @@ function foundStaged(state: State, facts: HostFacts, targetDeploymentId: string,
 }
 
 function foundRollingBack(state: State, at: RollingBack, found: Found, nowMs: number): Step {
-  return found === 'Restored' ? restored(state, at, nowMs) : redo(state, nowMs)
+  return found === 'Restored' ? restored(state, at, nowMs) : redo(state, at, nowMs)
 }
 
 type Finding = Pick<StartedEvent, 'facts' | 'found'>
@@ -88,10 +88,10 @@ function foundCommitting(state: State, at: Committing, { facts, found }: Finding
 }
 
 function foundVerifying(state: State, at: Verifying, { facts, found }: Finding, nowMs: number): Step {
-  if (at.commit === null) return runs(state, at.plan) ? redo(state, nowMs) : abandon(state, nowMs)
+  if (at.commit === null) return runs(state, at.plan) ? redo(state, at, nowMs) : abandon(state, nowMs)
   if (found === 'TargetBooted') return targetBooted(state, at, at.commit, nowMs)
   if (found === 'FellBack') return fellBack(state, { ...at, commit: at.commit }, facts, nowMs)
-  return redo(state, nowMs)
+  return redo(state, at, nowMs)
 }
 
 type Fallen = Pick<Committing, 'plan'> & { readonly commit: Commit }

@@ -47,7 +47,7 @@ function onTimer(state: State, nowMs: number): Step {
     return abandon(state, nowMs)
   }
   if (!('retry' in at) || at.retry.atMs === null || nowMs < at.retry.atMs) return stay(state)
-  return redo(state, nowMs)
+  return redo(state, at, nowMs)
 }
 
 /** When a timer event could change something; null: never by itself. */
