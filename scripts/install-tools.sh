@@ -80,6 +80,22 @@ CONF
   mv "$tools/nats-server.new" "$tools/nats-server"
 fi
 
+# A static busybox goes into the small images of `bootfleet dev`. It is unpacked, not installed: Debian's
+# busybox-static would replace the busybox that this machine's initramfs may use.
+if ! "$tools/busybox" true >/dev/null 2>&1; then
+  command -v apt-get >/dev/null || fail "no busybox in $tools, and this is not a Debian machine: put a statically linked busybox there"
+  apt_refresh
+  say "fetching a static busybox from Debian into .cache/tools"
+  unpacked=$(mktemp -d)
+  chmod 755 "$unpacked"
+  (cd "$unpacked" && apt-get -o APT::Sandbox::User=root download -qq busybox-static && dpkg-deb -x busybox-static_*.deb root)
+  mkdir -p "$tools"
+  cp "$(find "$unpacked/root" -path "*/bin/busybox" | head -n 1)" "$tools/busybox.new"
+  "$tools/busybox.new" true || fail "the fetched busybox does not run here"
+  mv "$tools/busybox.new" "$tools/busybox"
+  rm -rf "$unpacked"
+fi
+
 # npm ci only when the lock file is newer than what is installed.
 if [[ ! -f node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   say "npm ci"
