@@ -1,4 +1,15 @@
-import { isAlias, isCollection, isMap, isPair, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  Lexer,
+  LineCounter,
+  parseAllDocuments,
+  Parser,
+  visit,
+} from 'yaml'
 import type { Document, Node } from 'yaml'
 import { quote } from './issue.ts'
 
@@ -21,6 +32,7 @@ export type YamlFile = {
 }
 
 const maxAliasCount = 100
+const maxDepth = 100
 
 export function readYaml(text: string): YamlFile {
   const lineCounter = new LineCounter()
@@ -28,23 +40,33 @@ export function readYaml(text: string): YamlFile {
     const { line, col } = lineCounter.linePos(offset)
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
-  try {
-    // Duplicate keys are found below, in linear time: the parser's own search is quadratic.
-    const parsed = parseAllDocuments(text, {
-      lineCounter,
-      version: '1.2',
-      prettyErrors: false,
-      stringKeys: true,
-      uniqueKeys: false,
-    })
-    const documents = [...parsed].filter(
-      (document) => document.contents !== null || document.errors.length > 0,
-    )
-    return { documents: documents.map(readDocument), positionOf }
-  } catch (error) {
-    // Only nesting deep enough to exhaust the stack makes the parser throw.
-    return { documents: [failure(0, `not readable as YAML: ${reasonOf(error)}`)], positionOf }
+  const tooDeep = offsetBeyondDepth(text)
+  if (tooDeep !== null) {
+    for (const { index } of text.matchAll(/\n/g)) lineCounter.addNewLine(index + 1)
+    return {
+      documents: [failure(tooDeep, `not valid YAML: nested deeper than ${maxDepth} levels`)],
+      positionOf,
+    }
   }
+  // Duplicate keys are found below, in linear time: the parser's own search is quadratic.
+  const options = { version: '1.2', prettyErrors: false, stringKeys: true, uniqueKeys: false } as const
+  const parsed = parseAllDocuments(text, { lineCounter, ...options })
+  const documents = [...parsed].filter((document) => document.contents !== null || document.errors.length > 0)
+  return { documents: documents.map(readDocument), positionOf }
+}
+
+/**
+ * Composing recurses, and running out of stack inside a regular expression ends the whole process, which no
+ * catch can prevent; so depth is measured first, by the parser's stage that keeps a stack of its own.
+ */
+function offsetBeyondDepth(text: string): number | null {
+  const parser = new Parser()
+  for (const lexeme of new Lexer().lex(text)) {
+    const offset = parser.offset
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length > maxDepth) return offset
+  }
+  return null
 }
 
 function readDocument(document: Document.Parsed): YamlDocument {
