@@ -11,6 +11,8 @@ export type RunOptions = {
   timeoutMs?: number
 }
 
+/** A btrfs commit on a slow and busy disk takes minutes. */
+const defaultTimeoutMs = 300_000
 const outputBytesMax = 32 * 1024 * 1024
 const killDelayMs = 5_000
 
@@ -30,7 +32,7 @@ export async function capture(command: Command, options: RunOptions): Promise<Bu
     stripFinalNewline: false,
     reject: false,
     maxBuffer: outputBytesMax,
-    timeout: options.timeoutMs ?? 60_000,
+    timeout: options.timeoutMs ?? defaultTimeoutMs,
     cancelSignal: options.signal,
     forceKillAfterDelay: killDelayMs,
   })
@@ -58,7 +60,7 @@ function explain(file: string, options: RunOptions, result: Failure): string {
   if (result.code === 'ENOENT') return `${file} is not installed; install it and try again`
   const said = plainWords(Buffer.from(result.stderr).toString('utf8').trim())
   if (result.timedOut)
-    return `no end after ${options.timeoutMs ?? 60_000} ms${said === '' ? '' : `: ${said}`}`
+    return `no end after ${options.timeoutMs ?? defaultTimeoutMs} ms${said === '' ? '' : `: ${said}`}`
   if (said !== '') return said
   if (result.exitCode !== undefined) return `exit status ${result.exitCode} and nothing said`
   return result.shortMessage ?? `killed by ${result.signal ?? 'an unknown signal'}`

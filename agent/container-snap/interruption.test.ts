@@ -55,8 +55,7 @@ describe('a pull that does not end', () => {
     await running.outcome
     expect((await readLedger(sysroot.store)).images).toEqual([])
     expect(await value('list-images')).toBe('')
-    await writersGone(sysroot.store)
-    await sysroot.reboot()
+    await writersGone(sysroot)
     stage.front.flow()
     const { imageId } = await pulled(reference())
     expect((await readFile(`${await value('get-root', imageId)}usr/lib/big`)).length).toBe(bigBytes)
@@ -68,7 +67,7 @@ describe('a pull that does not end', () => {
     const running = await startHalfway()
     running.kill('SIGKILL')
     await running.outcome
-    await writersGone(sysroot.store)
+    await writersGone(sysroot)
     const subvolumes = join(sysroot.store, 'snapshots/btrfs/subvolumes')
     const [layer = ''] = await layerIds(sysroot.store)
     await writeFile(join(subvolumes, layer, 'usr/bin/tool'), '')

@@ -26,6 +26,9 @@ export type Acquisition = {
   progress: boolean
 }
 
+/** Failed pulls of ever new digests must not grow the ledger without end. */
+const intentsMax = 64
+
 export type Acquired = { imageId: string; digest: string; manifestDigest: string; sizeBytes: number }
 
 /** Intent, copy, verify, sync, ready mark; a crash at any point leaves what the next pull puts right. */
@@ -73,7 +76,8 @@ async function beginPull(context: Context, view: View, manifest: Manifest): Prom
     bootId: thisBoot,
     startedAt: new Date().toISOString(),
   }
-  const pulls = [...ledger.pulls.filter((other) => stillMatters(other, { ledger, stored, intent })), intent]
+  const others = ledger.pulls.filter((other) => stillMatters(other, { ledger, stored, intent }))
+  const pulls = [...others.slice(1 - intentsMax), intent]
   await recordLedger(context, { ...ledger, pulls })
   return new Set(cutOff.length === 0 ? [] : orphans.map((layer) => layer.id))
 }

@@ -7,6 +7,7 @@ import type { Program } from './program.ts'
 import { openProgram } from './program.ts'
 import type { Registry } from './registry.ts'
 import { openRegistry } from './registry.ts'
+import type { Sysroot } from './sysroot.ts'
 
 /** What a pull needs but a disk: a registry, a front that can stall it, and the program. */
 export type Stage = { registry: Registry; front: Front; program: Program; close: () => Promise<void> }
@@ -36,9 +37,11 @@ export async function readLedger(store: string): Promise<Ledger> {
   return JSON.parse(await readFile(join(store, 'ledger.json'), 'utf8')) as Ledger
 }
 
+/** Layers that are unpacked; while that goes on they are listed too, with a flag. */
 export async function layerIds(store: string): Promise<string[]> {
   const text = await readFile(join(store, 'snapshots/btrfs-layers/layers.json'), 'utf8').catch(() => '[]')
-  return (JSON.parse(text) as { id: string }[]).map((layer) => layer.id)
+  const layers = JSON.parse(text) as { id: string; flags?: { incomplete?: boolean } }[]
+  return layers.filter((layer) => layer.flags?.incomplete !== true).map((layer) => layer.id)
 }
 
 export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -49,9 +52,16 @@ export async function eventually(what: string, holds: () => Promise<boolean>): P
   throw new Error(`never: ${what}`)
 }
 
-/** A killed pull's skopeo dies with it; the kernel needs a moment for that. */
-export async function writersGone(store: string): Promise<void> {
-  await eventually(`no process names ${store}`, async () => !(await isNamedByProcess(store)))
+/** A killed pull's skopeo dies with it; the kernel needs a moment for that, and for its mounts another. */
+export async function writersGone(sysroot: Sysroot): Promise<void> {
+  await eventually(`no process names ${sysroot.store}`, async () => !(await isNamedByProcess(sysroot.store)))
+  await eventually(`${sysroot.directory} can be unmounted`, async () =>
+    sysroot.unmount().then(
+      () => true,
+      () => false,
+    ),
+  )
+  await sysroot.mount()
 }
 
 async function isNamedByProcess(text: string): Promise<boolean> {

@@ -8,7 +8,7 @@ export type Sysroot = {
   directory: string
   store: string
   mount: () => Promise<void>
-  /** Fails where anything is still mounted or open below DIR. */
+  /** Fails where anything is still mounted or open below DIR; can be tried again. */
   unmount: () => Promise<void>
   reboot: () => Promise<void>
   close: () => Promise<void>
@@ -28,7 +28,9 @@ export async function openSysroot(sizeMiB = 320): Promise<Sysroot> {
     await execa('mount', ['-o', 'subvol=@var', device, join(directory, 'var')])
   }
   const unmount = async (): Promise<void> => {
-    await execa('umount', [join(directory, 'var')])
+    const mounted =
+      (await execa('findmnt', ['--mountpoint', join(directory, 'var')], { reject: false })).exitCode === 0
+    if (mounted) await execa('umount', [join(directory, 'var')])
     await execa('umount', [directory])
   }
   await execa('mount', [device, directory])
