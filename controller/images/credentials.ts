@@ -7,10 +7,11 @@ export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   | { readonly kind: 'identity-token'; readonly token: string }
 
+const authEntrySchema = z.object({ auth: z.string().optional(), identitytoken: z.string().optional() })
+type AuthEntry = z.output<typeof authEntrySchema>
+
 const authFileSchema = z.object({
-  auths: z
-    .record(z.string(), z.object({ auth: z.string().optional(), identitytoken: z.string().optional() }))
-    .optional(),
+  auths: z.record(z.string(), authEntrySchema).optional(),
   credHelpers: z.record(z.string(), z.string()).optional(),
   credsStore: z.string().optional(),
 })
@@ -73,14 +74,18 @@ function namespacesOf(host: string, path: string): readonly string[] {
 function credentialsIn(content: AuthFile, file: string, namespaces: readonly string[]): Credentials | null {
   for (const key of namespaces) {
     const entry = Object.hasOwn(content.auths ?? {}, key) ? content.auths?.[key] : undefined
-    if (entry?.identitytoken !== undefined && entry.identitytoken !== '') {
-      return { kind: 'identity-token', token: entry.identitytoken }
-    }
-    if (entry?.auth !== undefined && entry.auth !== '') return decoded(entry.auth, key, file)
+    const login = entry === undefined ? null : loginOf(entry, key, file)
+    if (login !== null) return login
     const helper = content.credHelpers?.[key] ?? (entry === undefined ? undefined : content.credsStore)
     if (helper !== undefined) throw helperNotRun(helper, key, file)
   }
   return null
+}
+
+function loginOf(entry: AuthEntry, key: string, file: string): Credentials | null {
+  const { auth = '', identitytoken: token = '' } = entry
+  if (token !== '') return { kind: 'identity-token', token }
+  return auth === '' ? null : decoded(auth, key, file)
 }
 
 function helperNotRun(helper: string, key: string, file: string): ControllerError {
