@@ -34,8 +34,7 @@ const Acknowledgement = z.object({
 export function openAckWindow(connection: NatsConnection, ackTimeoutMs = ACK_TIMEOUT_MS): AckWindow {
   const inbox = createInbox()
   const waiters = new Map<string, Waiter>()
-  let lastId = 0
-  let connected = true
+  const state = { lastId: 0, connected: true }
   const subscription = connection.subscribe(`${inbox}.*`, {
     callback: (error, message) => {
       const id = message.subject.slice(inbox.length + 1)
@@ -44,77 +43,81 @@ export function openAckWindow(connection: NatsConnection, ackTimeoutMs = ACK_TIM
       if (waiter !== undefined) settle(waiter, error, message)
     },
   })
+  void followConnection(connection, state, waiters)
 
-  // What was in flight when the connection broke is never answered; waiting it out would only delay the repair.
-  async function followConnection(): Promise<void> {
-    for await (const { type } of connection.status()) {
-      if (type === 'reconnect') connected = true
-      if (type !== 'disconnect' && type !== 'close') continue
-      connected = false
-      const lost = [...waiters.values()]
-      waiters.clear()
-      for (const waiter of lost) waiter.reject(disconnected())
+  async function publishOne({ subject, data, expectedSequence }: Publication): Promise<number> {
+    // The client would keep it in a buffer and send it at some later time, when nobody waits for it.
+    if (!state.connected) throw disconnected()
+    const id = String((state.lastId += 1))
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        timer = setTimeout(() => reject(unanswered(subject, ackTimeoutMs)), ackTimeoutMs)
+        waiters.set(id, { resolve, reject })
+        const headers = createHeaders()
+        headers.set('Nats-Expected-Last-Subject-Sequence', String(expectedSequence))
+        connection.publish(subject, data, { reply: `${inbox}.${id}`, headers })
+      })
+    } catch (cause) {
+      if (cause instanceof ControllerError) throw cause
+      throw new ControllerError('StoreUnavailable', `writing ${subject}: ${String(cause)}`, { cause })
+    } finally {
+      clearTimeout(timer)
+      waiters.delete(id)
     }
   }
-  void followConnection()
 
-  function publishOne(publication: Publication): Promise<number> {
-    // The client would keep it in a buffer and send it at some later time, when nobody waits for it.
-    if (!connected) return Promise.reject(disconnected())
-    const id = String((lastId += 1))
-    return new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiters.delete(id)
-        reject(unanswered(publication.subject, ackTimeoutMs))
-      }, ackTimeoutMs)
-      const done = (): void => clearTimeout(timer)
-      waiters.set(id, {
-        resolve: (sequence) => (done(), resolve(sequence)),
-        reject: (error) => (done(), reject(error)),
-      })
-      const headers = createHeaders()
-      headers.set('Nats-Expected-Last-Subject-Sequence', String(publication.expectedSequence))
-      try {
-        connection.publish(publication.subject, publication.data, { reply: `${inbox}.${id}`, headers })
-      } catch (cause) {
-        done()
-        waiters.delete(id)
-        reject(
-          new ControllerError('StoreUnavailable', `writing ${publication.subject}: ${String(cause)}`, {
-            cause,
-          }),
-        )
-      }
-    })
-  }
-
-  async function publishAll(
-    publications: readonly Publication[],
-    signal: AbortSignal,
-  ): Promise<readonly number[]> {
-    const sequences: number[] = []
-    const rest = publications.entries()
-    let failed = false
-    const lane = async (): Promise<void> => {
-      // Lanes share one iterator, so each publication is taken once and no more than a window is unanswered.
-      for (const [index, publication] of rest) {
-        if (failed) return
+  return {
+    async publishAll(publications, signal) {
+      const sequences: number[] = []
+      await inWindow(publications, async (publication, index) => {
         signal.throwIfAborted()
         sequences[index] = await publishOne(publication)
-      }
-    }
-    const lanes = Array.from({ length: Math.min(WINDOW_SIZE, publications.length) }, () =>
-      lane().catch((error: unknown) => {
-        failed = true
-        throw error
-      }),
-    )
-    const broken = (await Promise.allSettled(lanes)).find((result) => result.status === 'rejected')
-    if (broken !== undefined) throw broken.reason
-    return sequences
+      })
+      return sequences
+    },
+    close: () => subscription.unsubscribe(),
   }
+}
 
-  return { publishAll, close: () => subscription.unsubscribe() }
+/** What was in flight when the connection broke is never answered; waiting it out would only delay the repair. */
+async function followConnection(
+  connection: NatsConnection,
+  state: { connected: boolean },
+  waiters: Map<string, Waiter>,
+): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === 'reconnect') state.connected = true
+    if (type !== 'disconnect' && type !== 'close') continue
+    state.connected = false
+    const lost = [...waiters.values()]
+    waiters.clear()
+    for (const waiter of lost) waiter.reject(disconnected())
+  }
+}
+
+/** Starts no further item after a failure, and rejects with it once all that were started have ended. */
+async function inWindow<Item>(
+  items: readonly Item[],
+  task: (item: Item, index: number) => Promise<void>,
+): Promise<void> {
+  // Lanes share one iterator, so each item is taken once and no more than a window is under way.
+  const rest = items.entries()
+  let failed = false
+  const lane = async (): Promise<void> => {
+    try {
+      for (const [index, item] of rest) {
+        if (failed) return
+        await task(item, index)
+      }
+    } catch (error) {
+      failed = true
+      throw error
+    }
+  }
+  const lanes = Array.from({ length: Math.min(WINDOW_SIZE, items.length) }, lane)
+  const broken = (await Promise.allSettled(lanes)).find((result) => result.status === 'rejected')
+  if (broken !== undefined) throw broken.reason
 }
 
 function settle(waiter: Waiter, error: Error | null, message: Msg): void {

@@ -1,0 +1,96 @@
+import * as z from 'zod'
+import { Phase, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { Digest } from '../../proto/plan.ts'
+import type { AgentPhase, HostReport } from '../rollout/types.ts'
+import { ControllerError } from '../errors.ts'
+
+/** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
+const shown = (lengthMax: number): z.ZodType<string, string> =>
+  z
+    .string()
+    .transform((text) =>
+      text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax),
+    )
+const DigestOrNone = z.union([z.literal('').transform(() => null), Digest])
+const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
+const FAILED_CHECKS_MAX = 16
+
+const PHASES: Readonly<Record<Phase, AgentPhase | null>> = {
+  [Phase.UNSPECIFIED]: null,
+  [Phase.IDLE]: 'Idle',
+  [Phase.DOWNLOADING]: 'Downloading',
+  [Phase.READY]: 'Ready',
+  [Phase.STAGING]: 'Staging',
+  [Phase.STAGED]: 'Staged',
+  [Phase.ACTIVATING]: 'Activating',
+  [Phase.REBOOTING]: 'Rebooting',
+  [Phase.VERIFYING]: 'Verifying',
+  [Phase.HEALTHY]: 'Healthy',
+  [Phase.FAILED]: 'Failed',
+  [Phase.ROLLING_BACK]: 'RollingBack',
+  [Phase.ROLLED_BACK]: 'RolledBack',
+}
+
+const VERDICTS: Readonly<Record<Verdict, HostReport['health']['verdict']>> = {
+  [Verdict.UNSPECIFIED]: 'Unknown',
+  [Verdict.UNKNOWN]: 'Unknown',
+  [Verdict.PASSED]: 'Passed',
+  [Verdict.FAILED]: 'Failed',
+}
+
+const ReportFromWire = z.object({
+  plan: z
+    .object({
+      rollout: z.string().max(128),
+      generation: count,
+      attempt: z.int(),
+      term: count,
+      counter: count,
+    })
+    .optional()
+    .transform((plan) => plan ?? null),
+  phase: z.enum(Phase).transform((phase, context) => {
+    const name = PHASES[phase]
+    if (name !== null) return name
+    context.addIssue('it is not set')
+    return z.NEVER
+  }),
+  bootedDigest: DigestOrNone,
+  bootedManifestDigest: DigestOrNone,
+  targetDigest: DigestOrNone,
+  bootId: z
+    .string()
+    .max(64)
+    .regex(/^[\w.:-]*$/),
+  health: z
+    .object({
+      verdict: z.enum(Verdict).transform((verdict) => VERDICTS[verdict]),
+      failedChecks: z
+        .array(z.object({ name: shown(64), detail: shown(256) }))
+        .transform((checks) => checks.slice(0, FAILED_CHECKS_MAX)),
+    })
+    .optional()
+    .transform((health) => health ?? { verdict: 'Unknown' as const, failedChecks: [] }),
+  failure: z
+    .object({ code: shown(64), message: shown(1024) })
+    .optional()
+    .transform((failure) => failure ?? null),
+  facts: z.object({ architecture: z.string().regex(/^[a-z0-9]{0,32}$/) }).optional(),
+  deniedDigests: z.array(Digest).max(256),
+  phaseEnteredAtMs: z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number),
+})
+
+/** @throws ControllerError RequestInvalid naming the first field that cannot be taken. */
+export function reportFromWire(report: Report): HostReport {
+  const parsed = ReportFromWire.safeParse(report)
+  if (parsed.success) {
+    const { facts, ...rest } = parsed.data
+    return { ...rest, architecture: facts?.architecture ?? '' }
+  }
+  const [issue] = parsed.error.issues
+  throw new ControllerError(
+    'RequestInvalid',
+    `reading a report: ${issue?.path.join('.') ?? 'it'} cannot be taken (${issue?.message ?? 'unknown'}); the agent is newer than the controller or broken`,
+  )
+}
