@@ -1,26 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import {
-  acceptedPlan,
-  factsOf,
-  newHost,
-  restart,
-  settle,
-  take,
-  turn,
-  versionOf,
-} from '../testing/machine-model.ts'
+import { acceptedPlan, restart, settle, take, turn, versionOf } from '../testing/machine-model.ts'
 import type { World } from '../testing/machine-model.ts'
-import { initialState } from './resume.ts'
+import { BEHAVIOUR, NOW_MS, newWorld } from '../testing/world.ts'
 import type { FailedEvent } from './types.ts'
-
-const behaviour = { sick: ['3'], dead: ['4'] }
-const NOW_MS = 1_000
-
-function newWorld(): World {
-  const host = newHost('0')
-  return { host, disk: initialState(factsOf(host), 0), pending: [], trace: ['Idle'] }
-}
 
 type Happening =
   | { readonly kind: 'turn' }
@@ -47,17 +30,17 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 function happen(world: World, what: Happening, counter: number): void {
   switch (what.kind) {
     case 'turn':
-      turn(world, behaviour, NOW_MS)
+      turn(world, BEHAVIOUR, NOW_MS)
       break
     case 'crashBefore':
       restart(world, NOW_MS)
       break
     case 'crashAfter':
-      turn(world, behaviour, NOW_MS, true)
+      turn(world, BEHAVIOUR, NOW_MS, true)
       break
     case 'powerCut':
       world.host.bootNumber += 1
-      if (!behaviour.dead.includes(versionOf(world.host.defaultId)))
+      if (!BEHAVIOUR.dead.includes(versionOf(world.host.defaultId)))
         world.host.currentId = world.host.defaultId
       restart(world, NOW_MS)
       break
@@ -99,10 +82,10 @@ function publish(world: World, what: Extract<Happening, { kind: 'plan' }>, count
 /** Let every delay pass and every operation end. */
 function calm(world: World): void {
   for (let round = 1; round <= 30; round += 1) {
-    settle(world, behaviour, NOW_MS)
+    settle(world, BEHAVIOUR, NOW_MS)
     take(world, { kind: 'timer' }, NOW_MS + round * 10_000)
   }
-  settle(world, behaviour, NOW_MS)
+  settle(world, BEHAVIOUR, NOW_MS)
 }
 
 it('converges to what the last plan wants, whatever crashed, failed or was withdrawn before', () => {
@@ -119,7 +102,7 @@ it('converges to what the last plan wants, whatever crashed, failed or was withd
         calm(world)
         const { host, disk } = world
         expect(host.currentId).toBe(host.defaultId)
-        const broken = [...behaviour.sick, ...behaviour.dead].includes(last)
+        const broken = [...BEHAVIOUR.sick, ...BEHAVIOUR.dead].includes(last)
         const denied = disk.deniedDigests.includes(acceptedPlan(last).image.digest)
         if (!broken && !denied) {
           expect(disk.at.phase).toBe('Healthy')
@@ -178,8 +161,8 @@ it.each(['1', '3', '4'])('ends the same for image %s wherever the process is kil
     const world = newWorld()
     publish(world, { kind: 'plan', version, stage: true, activate: true }, 1)
     for (let turns = 0; world.pending.length > 0 && turns < 50; turns += 1) {
-      if (turns !== killAt) turn(world, behaviour, NOW_MS)
-      else if (crashAfter) turn(world, behaviour, NOW_MS, true)
+      if (turns !== killAt) turn(world, BEHAVIOUR, NOW_MS)
+      else if (crashAfter) turn(world, BEHAVIOUR, NOW_MS, true)
       else restart(world, NOW_MS)
     }
     return world
