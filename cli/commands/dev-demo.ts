@@ -1,8 +1,8 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runDemo } from '../dev/demo.ts'
-import { openDev, removeState } from '../dev/dev.ts'
+import { openDev } from '../dev/dev.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import type { Session } from '../session.ts'
 
@@ -12,16 +12,17 @@ export async function runDevDemo(
 ): Promise<ExitStatus> {
   const stateDir = await mkdtemp(join(tmpdir(), 'bootfleet-'))
   terminal.note(`» state in ${stateDir}\n`)
-  const dev = await openDev({ stateDir, hosts: flags.hosts, terminal })
   try {
-    return await runDemo(dev, terminal)
+    const dev = await openDev({ stateDir, hosts: flags.hosts, terminal })
+    try {
+      return await runDemo(dev, terminal)
+    } finally {
+      await dev.close()
+    }
   } finally {
-    await dev.close()
-    if (flags.keep !== true) await removeState(dev.layout)
+    if (flags.keep !== true) await rm(stateDir, { recursive: true, force: true })
     terminal.note(
-      flags.keep === true
-        ? `» state kept in ${stateDir}\n`
-        : '» everything is stopped, unmounted and removed\n',
+      flags.keep === true ? `» state kept in ${stateDir}\n` : '» everything is stopped and removed\n',
     )
   }
 }

@@ -2,7 +2,7 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { defaultContextPath } from '../context.ts'
-import { openDev, removeState } from '../dev/dev.ts'
+import { openDev } from '../dev/dev.ts'
 import type { Dev } from '../dev/dev.ts'
 import { devFleet } from '../dev/repository.ts'
 import { exitStatus } from '../exit-status.ts'
@@ -30,7 +30,6 @@ export async function runDev({ terminal }: Session, flags: DevFlags): Promise<Ex
     await dev?.close()
     if (ownsDefault && dev !== null) await withdrawDefault(dev, defaultContextPath(terminal))
     if (!keep) await rm(stateDir, { recursive: true, force: true })
-    if (dev !== null && !keep) await removeState(dev.layout)
     terminal.note(keep ? `» state kept in ${stateDir}\n` : '» everything is stopped, unmounted and removed\n')
   }
 }

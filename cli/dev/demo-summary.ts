@@ -10,18 +10,24 @@ import { findProgram } from './tools.ts'
 
 export type Wanted = { readonly version: string; readonly digest: string }
 
+const SnapStatus = z.object({
+  current: z.object({ id: z.string(), digest: z.string().nullish() }).nullable(),
+})
 const Listed = z.object({ hosts: z.array(z.object({ name: z.string(), bootedDigest: z.string() })) })
 
 /** What each host really runs, read from its disk and not from the controller; returns what differs. */
 export async function checkHosts(dev: Dev, terminal: Terminal, wanted: Wanted): Promise<string[]> {
-  const rows = [['HOST', 'VERSION_ID', 'DEFAULT SUBVOLUME', 'CURRENT', 'RUNNING']]
+  const rows = [['HOST', 'VERSION_ID', 'DIGEST', 'CURRENT DEPLOYMENT', 'MOUNTED = DEFAULT SUBVOLUME']]
   const differences: string[] = []
   for (const name of dev.hosts) {
     const found = dev.tools.simulatedBecause === null ? await readDisk(dev, terminal, name) : null
     if (found === null) continue
-    rows.push([name, found.version, found.defaultSubvolume, found.current, found.mounted])
+    rows.push([name, found.version, short(found.digest), short(found.current), short(found.mounted)])
     if (found.version !== wanted.version) {
       differences.push(`${name}: VERSION_ID of the mounted root is ${found.version}, not ${wanted.version}`)
+    }
+    if (found.digest !== wanted.digest) {
+      differences.push(`${name}: container-snap says ${found.digest} runs, not ${wanted.digest}`)
     }
     if (!found.defaultSubvolume.endsWith(`/${found.mounted}`)) {
       differences.push(`${name}: boots ${found.defaultSubvolume} next, and runs ${found.mounted}`)
@@ -34,7 +40,9 @@ export async function checkHosts(dev: Dev, terminal: Terminal, wanted: Wanted): 
 type Found = {
   readonly version: string
   readonly defaultSubvolume: string
+  /** Deployment id, and the digest it was made of. */
   readonly current: string
+  readonly digest: string
   readonly mounted: string
 }
 
@@ -42,13 +50,17 @@ async function readDisk(dev: Dev, terminal: Terminal, name: string): Promise<Fou
   const { sysroot } = hostLayout(dev.layout, name)
   const containerSnap = await findProgram(dev.tools, 'container-snap')
   const { signal } = terminal
+  const snap = (...args: string[]): Promise<string> =>
+    run(containerSnap, ['--sysroot', sysroot, ...args], { signal })
+  const { current } = SnapStatus.parse(JSON.parse(await snap('status', '--json')))
   const subvolume = await run('btrfs', ['subvolume', 'get-default', sysroot], { signal })
   const shown = await run('btrfs', ['subvolume', 'show', sysroot], { signal })
   const release = await readFile(join(sysroot, 'usr/lib/os-release'), 'utf8')
   return {
     version: /^VERSION_ID=(.*)$/m.exec(release)?.[1] ?? '-',
     defaultSubvolume: (/path (.*)$/.exec(subvolume)?.[1] ?? '-').trim(),
-    current: (await run(containerSnap, ['--sysroot', sysroot, 'get-current'], { signal })).trim(),
+    current: (await snap('get-current')).trim(),
+    digest: current?.digest ?? 'nothing',
     mounted: /^\s*Name:\s*(\S+)$/m.exec(shown)?.[1] ?? '-',
   }
 }
@@ -65,4 +77,9 @@ async function checkReported(dev: Dev, terminal: Terminal, wanted: Wanted): Prom
     const digest = hosts.find((host) => host.name === name)?.bootedDigest ?? 'nothing'
     return digest === wanted.digest ? [] : [`${name}: reports ${digest}, not ${wanted.digest}`]
   })
+}
+
+/** Hashes are long: their beginning, and the work number that tells copies apart. */
+function short(name: string): string {
+  return name.replace(/^sha256:/, '').replace(/^([0-9a-f]{12})[0-9a-f]+/, '$1')
 }

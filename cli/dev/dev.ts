@@ -1,4 +1,4 @@
-import { mkdir, realpath, rm } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import * as z from 'zod'
@@ -194,9 +194,4 @@ async function untilAnswers(signal: AbortSignal, url: string): Promise<void> {
     await sleep(50, undefined, { signal })
   }
   throw new CliError('TimedOut', `waited ${answerTimeoutMs / 1000} s for ${url}`)
-}
-
-/** Everything that dev made, mounts and processes already gone. */
-export async function removeState(layout: DevLayout): Promise<void> {
-  await rm(layout.stateDir, { recursive: true, force: true })
 }
