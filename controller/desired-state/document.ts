@@ -10,7 +10,7 @@ import {
   Parser,
   visit,
 } from 'yaml'
-import type { Document, Node } from 'yaml'
+import type { Document, ParsedNode, Scalar } from 'yaml'
 import { quote } from './issue.ts'
 
 /** A problem at an offset of the file's text. */
@@ -98,7 +98,7 @@ function keyFlaws(document: Document.Parsed): readonly Flaw[] {
     Map(_, map) {
       const seen = new Set<unknown>()
       for (const { key } of map.items) {
-        const name = isScalar(key) ? key.value : key
+        const name = (key as Scalar).value
         const offset = startOf(key)
         if (seen.has(name))
           flaws.push({ offset, message: `${quote(name)} is written twice`, suggestion: null })
@@ -120,7 +120,7 @@ function offsetIn(document: Document, path: readonly PropertyKey[], part: 'key' 
     const pair = isMap(parent)
       ? parent.items.find((item) => isScalar(item.key) && item.key.value === String(step))
       : undefined
-    const child = isPair(pair) ? pair.value : parent.get(step, true)
+    const child = isPair(pair) ? (pair.value ?? pair.key) : parent.get(step, true)
     if (child === undefined) return startOf(key)
     node = child
     key = isPair(pair) ? pair.key : child
@@ -129,5 +129,5 @@ function offsetIn(document: Document, path: readonly PropertyKey[], part: 'key' 
 }
 
 function startOf(node: unknown): number {
-  return (node as Node | null)?.range?.[0] ?? 0
+  return (node as ParsedNode).range[0]
 }

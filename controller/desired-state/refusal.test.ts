@@ -168,6 +168,13 @@ describe('what is refused, and where', () => {
     expect(refused(text)).toContain(`f0.yaml:${expected}`)
   })
 
+  test('a directive without a document, and a key without a value', () => {
+    expect(refused('%YAML 9.9\n').join()).toContain('not valid YAML')
+    expect(refused(fleetOf('{ repository, tag: x }'))[0]).toMatch(
+      /^f0.yaml:6:12: spec.image.repository: nothing is not/,
+    )
+  })
+
   test('only labels a host reports about itself', () => {
     const message = 'only labels under host.bootfleet.dev/'
     expect(refused(fleetSelecting('{ matchLabels: { host.bootfleet.dev/arch: amd64 } }'))[0]).toContain(

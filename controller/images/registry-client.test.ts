@@ -242,13 +242,3 @@ test('a host that is not listed is asked by https only', async () => {
   await expect(resolve(host, { plainHttpHosts: [] })).rejects.toMatchObject({ code: 'RegistryUnreachable' })
   expect(asked).toBe(false)
 })
-
-test('an abort ends a request that gets no answer', async () => {
-  const host = await serve(() => undefined)
-  const stop = new AbortController()
-  const client = createRegistryClient({ plainHttpHosts: [host] })
-  const asking = client.resolve({ kind: 'tag', repository: `${host}/a`, tag: 'b' }, stop.signal)
-  setTimeout(() => stop.abort(new Error('shutting down')), 50)
-  await expect(asking).rejects.toThrow('shutting down')
-  await client.close()
-})

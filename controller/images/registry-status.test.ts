@@ -7,7 +7,10 @@ import { createRegistryClient } from './registry-client.ts'
 const servers: Server[] = []
 
 afterEach(() => {
-  for (const server of servers.splice(0)) server.close()
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
 })
 
 async function serve(answer: RequestListener): Promise<string> {
@@ -49,4 +52,14 @@ test('how long the registry asks to wait is passed on, in seconds or as a date',
     (error: unknown) => error,
   )
   expect((failed as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(50_000)
+})
+
+test('an abort ends a request that gets no answer', async () => {
+  const host = await serve(() => undefined)
+  const stop = new AbortController()
+  const client = createRegistryClient({ plainHttpHosts: [host] })
+  const asking = client.resolve({ kind: 'tag', repository: `${host}/a`, tag: 'b' }, stop.signal)
+  setTimeout(() => stop.abort(new Error('shutting down')), 50)
+  await expect(asking).rejects.toThrow('shutting down')
+  await client.close()
 })
