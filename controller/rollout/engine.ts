@@ -1,4 +1,4 @@
-import { giveGrants } from './budget.ts'
+import { denialOf, giveGrants } from './budget.ts'
 import { recount, parseDeadline } from './contribution.ts'
 import { advanceTime, passGates, timeToGate } from './gate.ts'
 import { expire, readHost } from './grants.ts'
@@ -10,6 +10,13 @@ import { emptyState, fleetOf, hostOf, newRollout, noChanges } from './state.ts'
 import type { Changes, RolloutEngineState } from './state.ts'
 import { startWanted } from './supersede.ts'
 import type { Decision, HostReport, Now, Records, RolloutEvent, Write } from './types.ts'
+
+export type { RolloutEngineState } from './state.ts'
+export { explain } from './explain.ts'
+export { renderReason } from './sentences.ts'
+export { describeFleets } from './fleet-views.ts'
+export { describeHosts } from './host-views.ts'
+export { describeRollouts } from './rollout-views.ts'
 
 /*
  * rollout   Progressing ⇄ Paused(User | Failure | Unreachable | Deadline)
@@ -123,7 +130,8 @@ function takeVerb(
   const rollout = state.rollouts.get(verb.rolloutId)
   if (rollout === undefined) return
   if (verb.kind === 'resume') {
-    resumeRollout(rollout, changes)
+    const fleet = fleetOf(state, rollout.record.fleet)
+    if (denialOf(fleet, rollout.record.image.digest) === null) resumeRollout(rollout, changes)
   } else if (rollout.record.state.kind === 'Progressing') {
     const { actor, reason } = verb
     pauseRollout(rollout, changes, { kind: 'User', actor, reason, atMs: changes.now.wallMs })

@@ -1,4 +1,4 @@
-import { isCommitted, isEnded, isFurther, isWithdrawn } from './phases.ts'
+import { isAdopted, isCommitted, isEnded, isFailure, isFurther, isWithdrawn } from './phases.ts'
 import type { GrantRecord, HostPhase, HostReport, ResolvedImage } from './types.ts'
 
 export type Told = { readonly phase: HostPhase; readonly message: string }
@@ -45,7 +45,8 @@ export function hasRegressed(report: HostReport, grant: GrantRecord, image: Reso
 /**
  * What a report says about the step that a grant is for, or null when it changes nothing. A host's own end is
  * final; an end that we decreed is corrected by the host's later account of the very same attempt: TimedOut by an
- * end, a withdrawn grant also by news that the commit point was passed before the withdrawal arrived.
+ * end, a withdrawn grant also by news that the commit point was passed before the withdrawal arrived, an adopted
+ * host by a failure of the checks that it then runs.
  */
 export function readReport(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
   if (!refersTo(report, grant)) return null
@@ -56,6 +57,7 @@ export function readReport(grant: GrantRecord, image: ResolvedImage, report: Hos
   if (isWithdrawn(grant.phase)) {
     return grant.bootIdBefore !== null && (end || isCommitted(told.phase)) ? told : null
   }
+  if (isAdopted(grant)) return isFailure(told.phase) ? told : null
   if (isEnded(grant.phase)) return null
   return end || isFurther(told.phase, grant.phase) ? told : null
 }

@@ -43,6 +43,7 @@ export function grantStage(
     endedAtMs: end === null ? null : at,
   })
   changes.publishes.add(host.id)
+  if (end !== null) changes.again = true
 }
 
 /**

@@ -8,7 +8,8 @@ export function pauseRollout(rollout: Rollout, changes: Changes, cause: PauseCau
 
 /**
  * The gate is judged again at once with today's counts, so a pause whose reason still holds comes back. Only the
- * deadline starts anew: without that a late wave could never be resumed.
+ * deadline starts anew: without that a late wave could never be resumed. Whoever calls makes sure that the digest
+ * is not denied: then only git can go on.
  */
 export function resumeRollout(rollout: Rollout, changes: Changes): void {
   if (rollout.record.state.kind !== 'Paused') return

@@ -49,3 +49,8 @@ export function isWithdrawn(phase: HostPhase): boolean {
 export function isUnavailable(grant: GrantRecord): boolean {
   return isCommitted(grant.phase) || (grant.phase === 'Staged' && grant.activateUntilMs !== null)
 }
+
+/** Succeeded without a reboot of ours: it ran the image before. */
+export function isAdopted(grant: GrantRecord): boolean {
+  return grant.phase === 'Succeeded' && grant.bootIdBefore === null
+}
