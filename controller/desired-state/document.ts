@@ -51,7 +51,7 @@ export function readYaml(text: string): YamlFile {
   // Duplicate keys are found below, in linear time: the parser's own search is quadratic.
   const options = { version: '1.2', prettyErrors: false, stringKeys: true, uniqueKeys: false } as const
   const parsed = parseAllDocuments(text, { lineCounter, ...options })
-  const documents = [...parsed].filter((document) => document.contents !== null || document.errors.length > 0)
+  const documents = [...parsed].filter((document) => document.errors.length > 0 || !isEmpty(document))
   return { documents: documents.map(readDocument), positionOf }
 }
 
@@ -67,6 +67,11 @@ function offsetBeyondDepth(text: string): number | null {
     if (parser.stack.length > maxDepth) return offset
   }
   return null
+}
+
+/** Between two `---`, or after the last: generators leave such documents behind. */
+function isEmpty({ contents }: Document): boolean {
+  return isScalar(contents) && contents.value === null
 }
 
 function readDocument(document: Document.Parsed): YamlDocument {

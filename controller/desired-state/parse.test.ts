@@ -108,6 +108,7 @@ describe('a whole commit', () => {
       ['c', 3],
     ])
     expect(accepted()).toEqual({ fleets: [] })
+    expect(accepted('', '# x\n', '---\n---\n...\n', '%YAML 1.2\n')).toEqual({ fleets: [] })
   })
 
   test('a fleet may follow a tag', () => {
