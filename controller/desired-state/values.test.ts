@@ -133,6 +133,16 @@ test('a selector agrees with a naive reading of it on any labels', () => {
   )
 })
 
+test.each([
+  ['In', ['x'], [true, false, false]],
+  ['NotIn', ['x'], [false, true, true]],
+  ['Exists', [], [true, true, false]],
+  ['DoesNotExist', [], [false, false, true]],
+] as const)('%s %j: the label is x, is y, is absent', (operator, values, expected) => {
+  const selector: Selector = { kind: 'match', labels: {}, expressions: [{ key: 'a', operator, values }] }
+  expect([{ a: 'x' }, { a: 'y' }, {}].map((labels) => matchesSelector(selector, labels))).toEqual(expected)
+})
+
 test('canonical JSON reads back as the same value and does not depend on the order of keys', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue({ noUnicodeString: false })), (value) => {
