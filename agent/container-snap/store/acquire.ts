@@ -15,6 +15,9 @@ import { changeStore, recordLedger } from './session.ts'
 import { copyIntoStore, deleteFromStore } from './skopeo.ts'
 import type { View } from './snapshots.ts'
 
+/** Failed pulls of ever new digests must not grow the ledger without end. */
+const intentsMax = 64
+
 export type Acquisition = {
   source: string
   /** In the store: a name, or `@` and the image id for an image without one. */
@@ -25,9 +28,6 @@ export type Acquisition = {
   blobs: readonly Blob[]
   progress: boolean
 }
-
-/** Failed pulls of ever new digests must not grow the ledger without end. */
-const intentsMax = 64
 
 export type Acquired = { imageId: string; digest: string; manifestDigest: string; sizeBytes: number }
 
