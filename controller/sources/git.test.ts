@@ -26,7 +26,8 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  for (const daemon of daemons.splice(0)) daemon.kill('SIGKILL')
+  // git runs the daemon as a child, which only a signal to their group reaches.
+  for (const daemon of daemons.splice(0)) process.kill(-Number(daemon.pid), 'SIGKILL')
   await rm(dir, { recursive: true, force: true })
 })
 
@@ -79,7 +80,7 @@ test('a repository is read over the network', async () => {
     `--base-path=${dir}`,
     dir,
   ]
-  daemons.push(spawn('git', ['daemon', ...flags], { stdio: 'ignore' }))
+  daemons.push(spawn('git', ['daemon', ...flags], { stdio: 'ignore', detached: true }))
   const polled = source({ url: `git://127.0.0.1:${port}/work` })
   for (let attempt = 0; attempt < 50 && !(await polled.poll(never).catch(() => null)); attempt += 1)
     await delay(100)
