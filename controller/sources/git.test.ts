@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,7 +17,6 @@ let dir = ''
 let work = ''
 const daemons: ChildProcess[] = []
 const never = new AbortController().signal
-
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'bootfleet-git-'))
   work = join(dir, 'work')
@@ -26,7 +26,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  // git runs the daemon as a child, which only a signal to their group reaches.
+  // Git runs the daemon as a child: only a signal to their group reaches it.
   for (const daemon of daemons.splice(0)) process.kill(-Number(daemon.pid), 'SIGKILL')
   await rm(dir, { recursive: true, force: true })
 })
@@ -231,8 +231,8 @@ test.each(['git@example.org:fleet/repo.git', 'ssh://git@example.org:22/x', 'http
 test('a remote that never answers ends at the time limit, and at once when aborted', async () => {
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')
-  const address = silent.address()
-  const url = `git://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/x`
+  const { port } = silent.address() as AddressInfo
+  const url = `git://127.0.0.1:${port}/x`
   const limits = { fetchTimeoutMs: 500 }
   await expect(source({ url, limits }).poll(never)).rejects.toMatchObject({ code: 'SourceUnreachable' })
   const stop = new AbortController()
@@ -245,7 +245,7 @@ test('a remote that never answers ends at the time limit, and at once when abort
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const address = server.address()
+  const { port } = server.address() as AddressInfo
   server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
+  return port
 }
