@@ -24,19 +24,29 @@ const DETAIL_MAX_LENGTH = 256
  * sets its clock while it boots. Throws only when `signal` fires.
  */
 export async function runChecks(run: HealthRun): Promise<readonly FailedCheck[]> {
-  const startedAtMs = performance.now()
-  const deadline = AbortSignal.timeout(Math.max(0, Math.round(run.deadlineMs)))
+  const deadline = new AbortController()
+  // A timer of our own: a signal made by AbortSignal.timeout may be collected before it fires.
+  const timer = setTimeout(() => deadline.abort(), Math.max(0, run.deadlineMs))
+  try {
+    return await runRounds(run, deadline.signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function runRounds(run: HealthRun, deadline: AbortSignal): Promise<readonly FailedCheck[]> {
   const signal = AbortSignal.any([run.signal, deadline])
+  const endsAtMs = performance.now() + run.deadlineMs
   let stableSinceMs: number | null = null
   let failed: readonly FailedCheck[] = []
-  while (performance.now() - startedAtMs < run.deadlineMs) {
+  while (performance.now() < endsAtMs && !deadline.aborted) {
     const round = await runRound(run, signal)
     run.signal.throwIfAborted()
     failed = round.failed
     if (round.final) return failed
     const nowMs = performance.now()
     stableSinceMs = failed.length > 0 ? null : (stableSinceMs ?? nowMs)
-    if (stableSinceMs !== null && nowMs - stableSinceMs >= run.stableForMs && !deadline.aborted) return []
+    if (stableSinceMs !== null && nowMs - stableSinceMs >= run.stableForMs) return []
     await pause(run, stableSinceMs, signal)
     run.signal.throwIfAborted()
   }
@@ -49,7 +59,7 @@ async function runRound(run: HealthRun, signal: AbortSignal): Promise<Round> {
   const failed: FailedCheck[] = []
   let final = false
   for (const name of run.checks) {
-    const outcome = await run.runCheck(name, signal).catch(toFailure)
+    const outcome = await run.runCheck(name, signal).catch((error: unknown) => toFailure(error, signal))
     if (outcome.kind === 'passed') continue
     failed.push({ name, detail: outcome.detail.slice(0, DETAIL_MAX_LENGTH) })
     final ||= outcome.final
@@ -57,8 +67,9 @@ async function runRound(run: HealthRun, signal: AbortSignal): Promise<Round> {
   return { failed, final }
 }
 
-function toFailure(error: unknown): CheckOutcome {
-  return { kind: 'failed', detail: error instanceof Error ? error.message : String(error), final: false }
+function toFailure(error: unknown, { aborted }: AbortSignal): CheckOutcome {
+  const found = error instanceof Error ? error.message : String(error)
+  return { kind: 'failed', detail: aborted ? 'no end before the deadline' : found, final: false }
 }
 
 async function pause(run: HealthRun, stableSinceMs: number | null, signal: AbortSignal): Promise<void> {
