@@ -221,13 +221,6 @@ test.each([
   expect(() => source({ url, branch, path })).toThrow(expect.objectContaining({ code: 'ConfigInvalid' }))
 })
 
-test.each(['git@example.org:fleet/repo.git', 'ssh://git@example.org:22/x', 'https://example.org/x'])(
-  '%s is a URL git takes',
-  (url) => {
-    expect(() => source({ url })).not.toThrow()
-  },
-)
-
 test('a remote that never answers ends at the time limit, and at once when aborted', async () => {
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')
