@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from './nats-server.ts'
+
+export type Registry = {
+  /** host:port */
+  readonly address: string
+  /** Push an image without content, for hosts that only simulate; resolves with its manifest digest. */
+  pushEmptyImage(repository: string, version: string): Promise<string>
+  stop(): Promise<void>
+}
+
+/** Debian's docker-registry on a free port of the loopback. */
+export async function startRegistry(dir: string): Promise<Registry> {
+  const address = `127.0.0.1:${await freePort()}`
+  const config = join(dir, 'registry.yml')
+  const storage = `storage: { filesystem: { rootdirectory: ${JSON.stringify(join(dir, 'registry'))} } }`
+  await writeFile(config, `version: 0.1\nlog: { level: error }\n${storage}\nhttp: { addr: ${address} }\n`)
+  const server = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
+  for (let tries = 0; tries < 200; tries += 1) {
+    const answers = await fetch(`http://${address}/v2/`).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (answers) break
+    await sleep(50)
+  }
+  return {
+    address,
+    pushEmptyImage: (repository, version) => pushEmptyImage(`http://${address}/v2/${repository}`, version),
+    async stop() {
+      const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()))
+      server.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+async function pushEmptyImage(base: string, version: string): Promise<string> {
+  const labels = { 'org.opencontainers.image.version': version }
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch
+  const rootfs = { type: 'layers', diff_ids: [] }
+  const config = await pushBlob(
+    base,
+    JSON.stringify({ architecture, os: 'linux', config: { Labels: labels }, rootfs }),
+  )
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
+    layers: [],
+  })
+  const response = await fetch(`${base}/manifests/${version}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/vnd.oci.image.manifest.v1+json' },
+    body: manifest,
+  })
+  if (!response.ok)
+    throw new Error(`pushing the manifest of ${version}: ${response.status} ${await response.text()}`)
+  return digestOf(manifest)
+}
+
+async function pushBlob(base: string, text: string): Promise<{ digest: string; size: number }> {
+  const digest = digestOf(text)
+  const begun = await fetch(`${base}/blobs/uploads/`, { method: 'POST' })
+  const location = new URL(begun.headers.get('location') ?? '', base)
+  location.searchParams.set('digest', digest)
+  const ended = await fetch(location, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: text,
+  })
+  if (!ended.ok) throw new Error(`pushing a blob: ${ended.status} ${await ended.text()}`)
+  return { digest, size: Buffer.byteLength(text) }
+}
+
+function digestOf(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`
+}
