@@ -1,9 +1,9 @@
 /** Tells listeners that something changed, at most once in `intervalMs`, and never forgets the last change. */
 export type ChangeFeed = {
-  changed(): void
+  readonly changed: () => void
   /** Returns what stops it; null when there are too many listeners already. */
-  listen(listener: () => void): (() => void) | null
-  close(): void
+  readonly listen: (listener: () => void) => (() => void) | null
+  readonly close: () => void
 }
 
 export function createChangeFeed(options: {

@@ -2,8 +2,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createChangeFeed } from './change-feed.ts'
 import type { Config } from './config.ts'
-import { createEngineLoop } from './engine-loop.ts'
-import type { EngineLoop } from './engine-loop.ts'
+import { EngineLoop } from './engine-loop.ts'
 import { enrolHost } from './enrolment.ts'
 import { ControllerError } from './errors.ts'
 import { createAgentService } from './grpc/agent-service.ts'
@@ -17,8 +16,7 @@ import { openPublisher } from './plans/publisher.ts'
 import { createPresence } from './presence.ts'
 import type { Presence } from './presence.ts'
 import { findRollout } from './rollout-target.ts'
-import { createSourceLoop } from './source-loop.ts'
-import type { SourceLoop } from './source-loop.ts'
+import { SourceLoop } from './source-loop.ts'
 import { createGitSource } from './sources/git.ts'
 import { withoutCredentials } from './sources/git-url.ts'
 import { openHolderId, writeAddress } from './state-directory.ts'
@@ -32,7 +30,7 @@ export type ControllerOptions = {
   readonly store: Store
   readonly registry: RegistryClient
   readonly logger: Logger
-  /** Emits `sync` to poll the source at once. */
+  /** Given what polls the source at once. */
   readonly onSyncSignal: (sync: () => void) => void
   readonly signal: AbortSignal
 }
@@ -114,7 +112,7 @@ function openLeading(
   const { term, signal, presence, changed } = shared
   const { directorKey } = pki
   const maxBytes = config.limits.downloadMaxBytes
-  const engine = createEngineLoop({
+  const engine = new EngineLoop({
     store,
     openPublisher: (opening) =>
       openPublisher({ log: store.plans, directorKey, maxBytes, logger, signal: opening }),
@@ -124,7 +122,7 @@ function openLeading(
     connectedHosts: presence.connectedHosts,
   })
   const { url, branch, path, pollInterval } = config.git
-  const source = createSourceLoop({
+  const source = new SourceLoop({
     source: createGitSource({ url, branch, path, mirrorDir: join(config.stateDir, 'git') }),
     wantedFleets: createWantedFleets(registry),
     stateDir: config.stateDir,
@@ -207,7 +205,7 @@ function operatorBackend({
       const { engine } = leading()
       const { record, certificatePem } = await enrolHost(
         {
-          enrolments: engine.enrolments,
+          enrolments: () => engine.enrolments(),
           issueHost: pki.authority.issueHost,
           store: (enrolment) => store.enrol(enrolment, signal),
         },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { consequences } from './consequence.ts'
 import { ControllerError } from './errors.ts'
-import { createEventQueue } from './event-queue.ts'
+import { EventQueue } from './event-queue.ts'
 import { apply, open } from './rollout/engine.ts'
 import type { RolloutEngineState } from './rollout/state.ts'
 import type {
@@ -46,17 +46,6 @@ export type EngineLoopOptions = {
   readonly connectedHosts: () => Iterable<string>
 }
 
-export type EngineLoop = {
-  /** Takes events until `signal` aborts, repairing itself from the store after every failed write. */
-  run(signal: AbortSignal): Promise<void>
-  /** Resolves when what the event decided is durable and published. */
-  submit(event: RolloutEvent): Promise<void>
-  /** Null until the records were read. */
-  readonly state: RolloutEngineState | null
-  enrolment(hostId: string): EnrolmentRecord | null
-  enrolments(): readonly EnrolmentRecord[]
-}
-
 type Session = {
   state: RolloutEngineState
   wakeInMs: number | null
@@ -68,110 +57,129 @@ type Session = {
 const REPAIR_DELAY_MAX_MS = 5_000
 const RENEW_EVERY_MS = 60 * 60 * 1000
 
-export function createEngineLoop(options: EngineLoopOptions): EngineLoop {
-  const { store, term, logger } = options
-  const queue = createEventQueue()
-  const enrolments = new Map<string, EnrolmentRecord>()
-  const acceptedCounters = new Map<string, number>()
-  let session: Session | null = null
-  let wanted: Extract<RolloutEvent, { readonly kind: 'wanted' }> | null = null
+/** One event at a time: apply, make durable, publish, then tell whoever waits. */
+export class EngineLoop {
+  readonly #options: EngineLoopOptions
+  readonly #queue = new EventQueue()
+  readonly #enrolments = new Map<string, EnrolmentRecord>()
+  readonly #acceptedCounters = new Map<string, number>()
+  #session: Session | null = null
+  #wanted: Extract<RolloutEvent, { readonly kind: 'wanted' }> | null = null
 
-  function publishContext(signal: AbortSignal): PublishContext {
-    const acceptedCounterOf = (hostId: string): number | null => acceptedCounters.get(hostId) ?? null
-    return { term, nowMs: Date.now(), acceptedCounterOf, signal }
+  constructor(options: EngineLoopOptions) {
+    this.#options = options
   }
 
-  function remember(event: RolloutEvent): void {
-    if (event.kind === 'wanted') wanted = event
-    if (event.kind === 'enrolled') enrolments.set(event.enrolment.hostId, event.enrolment)
-    if (event.kind === 'report' && event.report.plan !== null) {
-      acceptedCounters.set(event.hostId, event.report.plan.counter)
+  /** Null until the records were read. */
+  get state(): RolloutEngineState | null {
+    return this.#session?.state ?? null
+  }
+
+  enrolment(hostId: string): EnrolmentRecord | null {
+    return this.#enrolments.get(hostId) ?? null
+  }
+
+  enrolments(): readonly EnrolmentRecord[] {
+    return [...this.#enrolments.values()]
+  }
+
+  /** Resolves when what the event decided is durable and published. */
+  submit(event: RolloutEvent): Promise<void> {
+    return this.#queue.submit(event)
+  }
+
+  /** Takes events until `signal` aborts, repairing itself from the store after every failed write. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) await this.#openAndRun(signal)
+    } finally {
+      this.#session = null
+      this.#queue.rejectAll(
+        new ControllerError('LeaseLost', 'deciding: this controller stopped leading; try again'),
+      )
     }
   }
 
-  /** Durable before published: a plan that the store forgot could never be taken back. */
-  async function settle(current: Session, decision: Decision, signal: AbortSignal): Promise<void> {
-    if (decision.writes.length > 0) await store.commit(decision.writes, { term, signal })
-    if (decision.publishes.length > 0)
-      await current.publisher.publish(decision.publishes, publishContext(signal))
-    current.wakeInMs = decision.wakeInMs
-    options.onChange()
+  async #openAndRun(signal: AbortSignal): Promise<void> {
+    const { logger, term } = this.#options
+    try {
+      this.#session = await this.#openSession(signal)
+      logger.info({ term }, 'engine open')
+      await this.#takeEvents(this.#session, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      if (!isRepairable(error)) throw error
+      logger.warn({ code: error.code, error: error.message }, 'decision not durable, reading the store again')
+      await sleep(Math.random() * REPAIR_DELAY_MAX_MS, undefined, { signal }).catch(() => undefined)
+    }
   }
 
-  async function step(current: Session, event: RolloutEvent, signal: AbortSignal): Promise<void> {
-    remember(event)
-    const next = apply(current.state, event, nowSince(current))
-    current.state = next.state
-    await settle(current, next.decision, signal)
-  }
-
-  async function openSession(signal: AbortSignal): Promise<Session> {
-    const [records, publisher] = await Promise.all([store.load(signal), options.openPublisher(signal)])
-    for (const record of records.enrolments) enrolments.set(record.hostId, record)
+  async #openSession(signal: AbortSignal): Promise<Session> {
+    const { store, openPublisher, connectedHosts } = this.#options
+    const [records, publisher] = await Promise.all([store.load(signal), openPublisher(signal)])
+    for (const record of records.enrolments) this.#enrolments.set(record.hostId, record)
     for (const { hostId, report } of records.hosts) {
-      if (report.plan !== null) acceptedCounters.set(hostId, report.plan.counter)
+      if (report.plan !== null) this.#acceptedCounters.set(hostId, report.plan.counter)
     }
     const opened = open(records, { wallMs: Date.now(), elapsedMs: 0 })
     const calledAtMs = performance.now()
     const renewAtMs = calledAtMs + RENEW_EVERY_MS
-    const current: Session = { state: opened.state, wakeInMs: null, calledAtMs, renewAtMs, publisher }
-    await settle(current, opened.decision, signal)
-    for (const hostId of options.connectedHosts()) {
-      await step(current, { kind: 'connection', hostId, connected: true }, signal)
+    const session: Session = { state: opened.state, wakeInMs: null, calledAtMs, renewAtMs, publisher }
+    await this.#settle(session, opened.decision, signal)
+    for (const hostId of connectedHosts()) {
+      await this.#step(session, { kind: 'connection', hostId, connected: true }, signal)
     }
-    if (wanted !== null) await step(current, wanted, signal)
-    return current
+    if (this.#wanted !== null) await this.#step(session, this.#wanted, signal)
+    return session
   }
 
-  async function runSession(current: Session, signal: AbortSignal): Promise<void> {
+  async #takeEvents(session: Session, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await queue.wait(current.wakeInMs, signal)
+      await this.#queue.wait(session.wakeInMs, signal)
       if (signal.aborted) return
-      const item = queue.take()
+      const item = this.#queue.take()
       try {
-        await step(current, item?.event ?? { kind: 'timer' }, signal)
+        await this.#step(session, item?.event ?? { kind: 'timer' }, signal)
       } catch (error) {
-        if (item !== null) queue.putBack(item)
+        if (item !== null) this.#queue.putBack(item)
         throw error
       }
       for (const waiter of item?.waiters ?? []) waiter.resolve()
-      if (performance.now() < current.renewAtMs) continue
-      current.renewAtMs = performance.now() + RENEW_EVERY_MS
-      await current.publisher.renew(publishContext(signal))
+      if (performance.now() < session.renewAtMs) continue
+      session.renewAtMs = performance.now() + RENEW_EVERY_MS
+      await session.publisher.renew(this.#publishContext(signal))
     }
   }
 
-  return {
-    async run(signal) {
-      try {
-        while (!signal.aborted) {
-          try {
-            session = await openSession(signal)
-            logger.info({ term }, 'engine open')
-            await runSession(session, signal)
-          } catch (error) {
-            if (signal.aborted) return
-            if (!isRepairable(error)) throw error
-            logger.warn(
-              { code: error.code, error: error.message },
-              'decision not durable, reading the store again',
-            )
-            await sleep(Math.random() * REPAIR_DELAY_MAX_MS, undefined, { signal }).catch(() => undefined)
-          }
-        }
-      } finally {
-        session = null
-        queue.rejectAll(
-          new ControllerError('LeaseLost', 'deciding: this controller stopped leading; try again'),
-        )
-      }
-    },
-    submit: (event) => queue.submit(event),
-    get state() {
-      return session?.state ?? null
-    },
-    enrolment: (hostId) => enrolments.get(hostId) ?? null,
-    enrolments: () => [...enrolments.values()],
+  async #step(session: Session, event: RolloutEvent, signal: AbortSignal): Promise<void> {
+    this.#remember(event)
+    const next = apply(session.state, event, nowSince(session))
+    session.state = next.state
+    await this.#settle(session, next.decision, signal)
+  }
+
+  /** Durable before published: a plan that the store forgot could never be taken back. */
+  async #settle(session: Session, decision: Decision, signal: AbortSignal): Promise<void> {
+    const { store, term, onChange } = this.#options
+    if (decision.writes.length > 0) await store.commit(decision.writes, { term, signal })
+    if (decision.publishes.length > 0) {
+      await session.publisher.publish(decision.publishes, this.#publishContext(signal))
+    }
+    session.wakeInMs = decision.wakeInMs
+    onChange()
+  }
+
+  #remember(event: RolloutEvent): void {
+    if (event.kind === 'wanted') this.#wanted = event
+    if (event.kind === 'enrolled') this.#enrolments.set(event.enrolment.hostId, event.enrolment)
+    if (event.kind === 'report' && event.report.plan !== null) {
+      this.#acceptedCounters.set(event.hostId, event.report.plan.counter)
+    }
+  }
+
+  #publishContext(signal: AbortSignal): PublishContext {
+    const acceptedCounterOf = (hostId: string): number | null => this.#acceptedCounters.get(hostId) ?? null
+    return { term: this.#options.term, nowMs: Date.now(), acceptedCounterOf, signal }
   }
 }
 
@@ -179,9 +187,9 @@ function isRepairable(error: unknown): error is ControllerError {
   return error instanceof ControllerError && consequences[error.code] === 'retry'
 }
 
-function nowSince(current: Session): Now {
+function nowSince(session: Session): Now {
   const calledAtMs = performance.now()
-  const elapsedMs = calledAtMs - current.calledAtMs
-  current.calledAtMs = calledAtMs
+  const elapsedMs = calledAtMs - session.calledAtMs
+  session.calledAtMs = calledAtMs
   return { wallMs: Date.now(), elapsedMs }
 }

@@ -2,18 +2,7 @@ import type { RolloutEvent } from './rollout/types.ts'
 import { ControllerError } from './errors.ts'
 
 export type QueuedEvent = { event: RolloutEvent; readonly waiters: Waiter[] }
-export type Waiter = { readonly resolve: () => void; readonly reject: (error: unknown) => void }
-
-export type EventQueue = {
-  /** Resolves when the event, or a newer one that replaced it, is durable. */
-  submit(event: RolloutEvent): Promise<void>
-  take(): QueuedEvent | null
-  /** Back to the front: its decision could not be made durable. */
-  putBack(item: QueuedEvent): void
-  /** Resolves when there is something to take, after `timeoutMs` (null: never), or when `signal` aborts. */
-  wait(timeoutMs: number | null, signal: AbortSignal): Promise<void>
-  rejectAll(error: unknown): void
-}
+type Waiter = { readonly resolve: () => void; readonly reject: (error: unknown) => void }
 
 const SIZE_MAX = 100_000
 /** Longer timers overflow in Node and fire at once. */
@@ -23,69 +12,75 @@ const TIMEOUT_MAX_MS = 2 ** 31 - 1
  * Events in order; a newer state of the same thing takes the place of one that still waits, because only the
  * latest report, connection or commit means anything.
  */
-export function createEventQueue(): EventQueue {
-  const items = new Map<string, QueuedEvent>()
-  let lastId = 0
-  let wake: (() => void) | null = null
+export class EventQueue {
+  #items = new Map<string, QueuedEvent>()
+  #lastId = 0
+  /** Ends the wait that is under way. */
+  #wake: (() => void) | null = null
 
-  function add(event: RolloutEvent, waiter: Waiter): void {
-    const key = sameThing(event) ?? `#${(lastId += 1)}`
-    const waiting = items.get(key)
-    if (waiting === undefined && items.size >= SIZE_MAX) {
+  /** Resolves when the event, or a newer one that replaced it, is durable. */
+  submit(event: RolloutEvent): Promise<void> {
+    return new Promise((resolve, reject) => this.#add(event, { resolve, reject }))
+  }
+
+  take(): QueuedEvent | null {
+    for (const [key, item] of this.#items) {
+      this.#items.delete(key)
+      return item
+    }
+    return null
+  }
+
+  /** Back to the front: its decision could not be made durable. */
+  putBack(item: QueuedEvent): void {
+    const key = this.#keyOf(item.event)
+    const newer = this.#items.get(key)
+    if (newer === undefined) this.#items = new Map([[key, item], ...this.#items])
+    else newer.waiters.push(...item.waiters)
+  }
+
+  /** Resolves when there is something to take, after `timeoutMs` (null: never), or when `signal` aborts. */
+  async wait(timeoutMs: number | null, signal: AbortSignal): Promise<void> {
+    if (this.#items.size > 0 || signal.aborted) return
+    let timer: NodeJS.Timeout | undefined
+    let stop: (() => void) | undefined
+    await new Promise<void>((resolve) => {
+      stop = resolve
+      this.#wake = resolve
+      if (timeoutMs !== null) timer = setTimeout(resolve, Math.min(timeoutMs, TIMEOUT_MAX_MS))
+      signal.addEventListener('abort', stop, { once: true })
+    })
+    this.#wake = null
+    clearTimeout(timer)
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
+
+  rejectAll(error: unknown): void {
+    for (const { waiters } of this.#items.values()) for (const waiter of waiters) waiter.reject(error)
+    this.#items.clear()
+  }
+
+  #add(event: RolloutEvent, waiter: Waiter): void {
+    const key = this.#keyOf(event)
+    const waiting = this.#items.get(key)
+    if (waiting !== undefined) {
+      waiting.event = event
+      waiting.waiters.push(waiter)
+    } else if (this.#items.size < SIZE_MAX) {
+      this.#items.set(key, { event, waiters: [waiter] })
+    } else {
       waiter.reject(
         new ControllerError(
           'StoreUnavailable',
           `taking in an event: ${SIZE_MAX} wait already; try again later`,
         ),
       )
-      return
     }
-    if (waiting === undefined) items.set(key, { event, waiters: [waiter] })
-    else {
-      waiting.event = event
-      waiting.waiters.push(waiter)
-    }
-    wake?.()
+    this.#wake?.()
   }
 
-  return {
-    submit: (event) => new Promise<void>((resolve, reject) => add(event, { resolve, reject })),
-    take() {
-      for (const [key, item] of items) {
-        items.delete(key)
-        return item
-      }
-      return null
-    },
-    putBack(item) {
-      const key = sameThing(item.event) ?? `#${(lastId += 1)}`
-      const newer = items.get(key)
-      if (newer !== undefined) {
-        newer.waiters.push(...item.waiters)
-        return
-      }
-      const rest = [...items]
-      items.clear()
-      items.set(key, item)
-      for (const [other, waiting] of rest) items.set(other, waiting)
-    },
-    async wait(timeoutMs, signal) {
-      if (items.size > 0 || signal.aborted) return
-      await new Promise<void>((resolve) => {
-        const timer =
-          timeoutMs === null ? undefined : setTimeout(resolve, Math.min(timeoutMs, TIMEOUT_MAX_MS))
-        signal.addEventListener('abort', () => resolve(), { once: true })
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      wake = null
-    },
-    rejectAll(error) {
-      for (const { waiters } of items.values()) for (const waiter of waiters) waiter.reject(error)
-      items.clear()
-    },
+  #keyOf(event: RolloutEvent): string {
+    return sameThing(event) ?? `#${(this.#lastId += 1)}`
   }
 }
 

@@ -23,7 +23,16 @@ async function run(configPath: string): Promise<void> {
       stop.abort()
     })
   }
-  await serve(config, logger, stop.signal)
+  try {
+    await serve(config, logger, stop.signal)
+  } catch (error) {
+    if (error instanceof ControllerError) throw error
+    if (!stop.signal.aborted) {
+      logger.fatal({ err: error }, 'defect, ending')
+      process.exitCode = 1
+      return
+    }
+  }
   logger.info('stopped')
 }
 

@@ -7,12 +7,12 @@ export type HostPresence = {
 }
 
 export type Presence = {
-  get(hostId: string): HostPresence
+  readonly get: (hostId: string) => HostPresence
   connected(hostId: string): void
   disconnected(hostId: string): void
   seen(hostId: string): void
   progress(hostId: string, bytes: { readonly done: number; readonly total: number }): void
-  connectedHosts(): Iterable<string>
+  readonly connectedHosts: () => Iterable<string>
 }
 
 const NEVER_SEEN: HostPresence = { connected: false, lastSeenAtMs: 0, doneBytes: 0, totalBytes: 0 }

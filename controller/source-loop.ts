@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { readAcceptedCommit, writeAcceptedCommit } from './accepted-commit.ts'
 import type { AcceptedCommit } from './accepted-commit.ts'
@@ -42,145 +43,143 @@ export type SourceLoopOptions = {
   readonly onChange: () => void
 }
 
-export type SourceLoop = {
-  run(signal: AbortSignal): Promise<void>
-  /** Polls at once; resolves after a poll that began no earlier than this call. Callers share polls. */
-  sync(): Promise<void>
-  readonly state: SourceState
+type Accepted = { readonly commit: string; readonly desiredState: DesiredState }
+type Outcome = { readonly errors: readonly string[]; readonly retryAfterMs: number | undefined }
+
+const NOTHING_READ = {
+  headCommit: '',
+  acceptedCommit: '',
+  acceptedSubject: '',
+  rejection: null,
+  error: '',
+  lastPolledAtMs: 0,
+  nextPollAtMs: 0,
 }
-
-type Accepted = { readonly commit: string; readonly subject: string; readonly desiredState: DesiredState }
-
 const BACKOFF_MAX_MS = 5 * 60_000
 const ISSUES_MAX = 50
 
-export function createSourceLoop(options: SourceLoopOptions): SourceLoop {
-  const { url, branch, logger } = options
-  let state: SourceState = {
-    url,
-    branch,
-    headCommit: '',
-    acceptedCommit: '',
-    acceptedSubject: '',
-    rejection: null,
-    error: '',
-    lastPolledAtMs: 0,
-    nextPollAtMs: 0,
-  }
-  let accepted: Accepted | null = null
-  let lastWanted = ''
-  let failuresInARow = 0
-  let waiters: (() => void)[] = []
-  let wake: (() => void) | null = null
+/** Follows the source: a commit is taken whole or not at all, and its tags are resolved anew at each poll. */
+export class SourceLoop {
+  readonly #options: SourceLoopOptions
+  #state: SourceState
+  #accepted: Accepted | null = null
+  #lastWanted = ''
+  #failuresInARow = 0
+  #waiters: (() => void)[] = []
+  #wake: (() => void) | null = null
 
-  async function accept(commit: AcceptedCommit, desiredState: DesiredState): Promise<void> {
-    await writeAcceptedCommit(options.stateDir, commit)
-    accepted = { commit: commit.commit, subject: commit.subject, desiredState }
-    state = { ...state, acceptedCommit: commit.commit, acceptedSubject: commit.subject }
+  constructor(options: SourceLoopOptions) {
+    this.#options = options
+    this.#state = { url: options.url, branch: options.branch, ...NOTHING_READ }
+  }
+
+  get state(): SourceState {
+    return this.#state
+  }
+
+  /** Polls at once; resolves after a poll that began no earlier than this call. Callers share polls. */
+  sync(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve)
+      this.#wake?.()
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#recover()
+      while (!signal.aborted) await this.#wait(await this.#pollOnce(signal), signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      for (const resolve of this.#waiters) resolve()
+    }
   }
 
   /** Only right after our own term: another leader may have accepted something newer since. */
-  async function recover(): Promise<void> {
-    const stored = await readAcceptedCommit(options.stateDir)
-    if (stored === null || stored.term !== options.term - 1) return
+  async #recover(): Promise<void> {
+    const { stateDir, term } = this.#options
+    const stored = await readAcceptedCommit(stateDir)
+    if (stored === null || stored.term !== term - 1) return
     const parsed = parseDesiredState(stored.files)
-    if (parsed.ok) await accept({ ...stored, term: options.term }, parsed.desiredState)
+    if (parsed.ok) await this.#accept({ ...stored, term }, parsed.desiredState)
   }
 
-  async function take(snapshot: SourceSnapshot): Promise<void> {
-    state = { ...state, headCommit: snapshot.commit }
-    if (snapshot.commit === accepted?.commit) {
-      state = { ...state, rejection: null }
-      return
+  async #pollOnce(signal: AbortSignal): Promise<number> {
+    const served = this.#waiters
+    this.#waiters = []
+    const read = await this.#read(signal)
+    const wanted = await this.#want(signal)
+    const error = [...read.errors, ...wanted.errors].join('\n')
+    const retryAfterMs = read.retryAfterMs ?? wanted.retryAfterMs
+    if (error !== '' && error !== this.#state.error) {
+      this.#options.logger.warn({ error }, 'source or image not read')
     }
-    if (snapshot.commit === state.rejection?.commit) return
-    const parsed = parseDesiredState(snapshot.files)
-    if (parsed.ok) {
-      const { commit, subject, files } = snapshot
-      await accept({ term: options.term, commit, subject, files: [...files] }, parsed.desiredState)
-      state = { ...state, rejection: null }
-      logger.info({ commit }, 'commit accepted')
-      return
-    }
-    const issues = parsed.issues.slice(0, ISSUES_MAX).map(formatIssue)
-    state = { ...state, rejection: { commit: snapshot.commit, issues } }
-    logger.warn({ commit: snapshot.commit, issues: parsed.issues.length }, 'commit rejected')
-  }
-
-  /** Error of the poll, null when all is well; status shows it. */
-  async function poll(
-    signal: AbortSignal,
-  ): Promise<{ readonly error: string; readonly retryAfterMs: number | undefined }> {
-    const errors: string[] = []
-    let retryAfterMs: number | undefined
-    try {
-      await take(await options.source.poll(signal))
-    } catch (error) {
-      if (!(error instanceof ControllerError)) throw error
-      errors.push(error.message)
-      retryAfterMs = error.retryAfterMs
-    }
-    if (accepted !== null) {
-      const resolution = await options.wantedFleets.resolve(accepted.desiredState, signal)
-      errors.push(...resolution.errors)
-      retryAfterMs ??= resolution.retryAfterMs
-      const { commit } = accepted
-      const wanted = JSON.stringify([commit, resolution.fleets])
-      if (wanted !== lastWanted) {
-        await options.want(commit, resolution.fleets)
-        lastWanted = wanted
-      }
-    }
-    return { error: errors.join('\n'), retryAfterMs }
-  }
-
-  async function pollOnce(signal: AbortSignal): Promise<number> {
-    const served = waiters
-    waiters = []
-    const { error, retryAfterMs } = await poll(signal)
-    failuresInARow = error === '' ? 0 : failuresInARow + 1
-    if (error !== '' && error !== state.error) logger.warn({ error }, 'source or image not read')
-    const schedule = { intervalMs: options.pollIntervalMs, maxBackoffMs: BACKOFF_MAX_MS }
-    const delayMs = nextPollDelayMs(schedule, { failuresInARow, retryAfterMs }, Math.random())
+    this.#failuresInARow = error === '' ? 0 : this.#failuresInARow + 1
+    const schedule = { intervalMs: this.#options.pollIntervalMs, maxBackoffMs: BACKOFF_MAX_MS }
+    const history = { failuresInARow: this.#failuresInARow, retryAfterMs }
+    const delayMs = nextPollDelayMs(schedule, history, Math.random())
     const nowMs = Date.now()
-    state = { ...state, error, lastPolledAtMs: nowMs, nextPollAtMs: nowMs + delayMs }
-    options.onChange()
+    this.#state = { ...this.#state, error, lastPolledAtMs: nowMs, nextPollAtMs: nowMs + delayMs }
+    this.#options.onChange()
     for (const resolve of served) resolve()
     return delayMs
   }
 
-  async function wait(delayMs: number, signal: AbortSignal): Promise<void> {
-    if (waiters.length > 0 || signal.aborted) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delayMs)
-      wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      signal.addEventListener('abort', wake, { once: true })
-    })
-    wake = null
+  async #read(signal: AbortSignal): Promise<Outcome> {
+    try {
+      await this.#take(await this.#options.source.poll(signal))
+      return { errors: [], retryAfterMs: undefined }
+    } catch (error) {
+      if (!(error instanceof ControllerError)) throw error
+      return { errors: [error.message], retryAfterMs: error.retryAfterMs }
+    }
   }
 
-  return {
-    async run(signal) {
-      try {
-        await recover()
-        while (!signal.aborted) await wait(await pollOnce(signal), signal)
-      } catch (error) {
-        if (!signal.aborted) throw error
-      } finally {
-        for (const resolve of waiters) resolve()
-      }
-    },
-    sync() {
-      return new Promise<void>((resolve) => {
-        waiters.push(resolve)
-        wake?.()
-      })
-    },
-    get state() {
-      return state
-    },
+  async #take(snapshot: SourceSnapshot): Promise<void> {
+    const { logger, term } = this.#options
+    const { commit, subject, files } = snapshot
+    this.#state = { ...this.#state, headCommit: commit }
+    if (commit === this.#state.rejection?.commit) return
+    this.#state = { ...this.#state, rejection: null }
+    if (commit === this.#accepted?.commit) return
+    const parsed = parseDesiredState(files)
+    if (parsed.ok) {
+      await this.#accept({ term, commit, subject, files: [...files] }, parsed.desiredState)
+      logger.info({ commit }, 'commit accepted')
+      return
+    }
+    const issues = parsed.issues.slice(0, ISSUES_MAX).map(formatIssue)
+    this.#state = { ...this.#state, rejection: { commit, issues } }
+    logger.warn({ commit, issues: parsed.issues.length }, 'commit rejected')
+  }
+
+  async #accept(commit: AcceptedCommit, desiredState: DesiredState): Promise<void> {
+    await writeAcceptedCommit(this.#options.stateDir, commit)
+    this.#accepted = { commit: commit.commit, desiredState }
+    this.#state = { ...this.#state, acceptedCommit: commit.commit, acceptedSubject: commit.subject }
+  }
+
+  async #want(signal: AbortSignal): Promise<Outcome> {
+    if (this.#accepted === null) return { errors: [], retryAfterMs: undefined }
+    const { commit, desiredState } = this.#accepted
+    const { fleets, ...outcome } = await this.#options.wantedFleets.resolve(desiredState, signal)
+    const wanted = JSON.stringify([commit, fleets])
+    if (wanted !== this.#lastWanted) {
+      await this.#options.want(commit, fleets)
+      this.#lastWanted = wanted
+    }
+    return outcome
+  }
+
+  async #wait(delayMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#waiters.length > 0) return
+    const early = new AbortController()
+    this.#wake = () => early.abort()
+    // Either end is an ordinary one: the loop looks at the signal itself.
+    await sleep(delayMs, undefined, { signal: AbortSignal.any([signal, early.signal]) }).catch(
+      () => undefined,
+    )
+    this.#wake = null
   }
 }

@@ -49,9 +49,10 @@ export function createAgentService(backend: AgentBackend, logger: Logger): Handl
         streams.set(hostId, call)
         // After a broken network the host is back before its old connection is known to be dead.
         before?.emit('error', serviceError(status.ABORTED, 'a newer stream of this host replaced this one'))
-        serve({ call, peer, backend, logger }, () => {
+        const onEnd = (): void => {
           if (streams.get(hostId) === call) streams.delete(hostId)
-        })
+        }
+        new AttachedStream({ call, peer, logger, onEnd }, backend.attach(hostId)).listen()
       } catch (error) {
         call.emit('error', isServiceError(error) ? error : toServiceError(error, logger))
       }
@@ -62,80 +63,99 @@ export function createAgentService(backend: AgentBackend, logger: Logger): Handl
 type Serving = {
   readonly call: AttachCall
   readonly peer: Peer<'host'>
-  readonly backend: AgentBackend
   readonly logger: Logger
+  readonly onEnd: () => void
 }
 
-function serve({ call, peer, backend, logger }: Serving, onEnd: () => void): void {
-  const attachment = backend.attach(peer.identity.hostId)
-  const acknowledgements = trackAcknowledgements()
-  const rate = openMessageRate(RATE)
-  let lastSequence = 0
-  let ended = false
+/** One host's stream, from its opening to its end, whoever ends it. */
+class AttachedStream {
+  readonly #serving: Serving
+  readonly #attachment: Attachment
+  readonly #acknowledgements = trackAcknowledgements()
+  readonly #rate = openMessageRate(RATE)
+  #lastSequence = 0
+  #ended = false
 
-  function end(): void {
-    if (ended) return
-    ended = true
-    attachment.detach()
-    onEnd()
+  constructor(serving: Serving, attachment: Attachment) {
+    this.#serving = serving
+    this.#attachment = attachment
   }
 
-  function fail(error: unknown): void {
-    if (ended) return
-    end()
-    call.emit('error', isServiceError(error) ? error : toServiceError(error, logger))
+  listen(): void {
+    const { call } = this.#serving
+    call.on('data', (request: AttachRequest) => {
+      if (this.#ended) return
+      try {
+        this.#receive(request)
+      } catch (error) {
+        this.#fail(error)
+      }
+    })
+    call.on('end', () => {
+      this.#end()
+      call.end()
+    })
+    for (const event of ['cancelled', 'error', 'close']) call.on(event, () => this.#end())
   }
 
-  function taken(sequence: number): void {
-    const through = acknowledgements.taken(sequence)
-    if (ended) return
-    if (through !== null) call.write(create(AttachResponseSchema, { acknowledgedThrough: BigInt(through) }))
-    if (call.isPaused() && acknowledgements.pending < PENDING_MAX) call.resume()
-  }
-
-  function receive(request: AttachRequest): void {
-    const sequence = Number(request.sequence)
-    if (!peer.isValidAt(Date.now()))
-      throw serviceError(status.UNAUTHENTICATED, 'the client certificate has expired')
-    if (!rate.take(performance.now())) {
-      throw serviceError(status.RESOURCE_EXHAUSTED, `a host may send ${RATE.perSecond} messages a second`)
-    }
-    if (sequence !== lastSequence + 1) {
-      throw serviceError(
-        status.INVALID_ARGUMENT,
-        `sequence ${sequence} follows ${lastSequence}; it must grow by one`,
-      )
-    }
-    lastSequence = sequence
-    acknowledgements.open(sequence)
-    attachment.seen()
+  #receive(request: AttachRequest): void {
+    const sequence = this.#admit(request)
+    this.#acknowledgements.open(sequence)
+    this.#attachment.seen()
     if (request.message.case === 'report') {
-      attachment.report(reportFromWire(request.message.value)).then(() => taken(sequence), fail)
-      if (acknowledgements.pending >= PENDING_MAX) call.pause()
+      const stored = this.#attachment.report(reportFromWire(request.message.value))
+      stored.then(
+        () => this.#taken(sequence),
+        (error: unknown) => this.#fail(error),
+      )
+      if (this.#acknowledgements.pending >= PENDING_MAX) this.#serving.call.pause()
       return
     }
     if (request.message.case === 'progress') {
       const { doneBytes, totalBytes } = request.message.value
-      attachment.progress({ done: Number(doneBytes), total: Number(totalBytes) })
+      this.#attachment.progress({ done: Number(doneBytes), total: Number(totalBytes) })
     }
-    taken(sequence)
+    this.#taken(sequence)
   }
 
-  call.on('data', (request: AttachRequest) => {
-    if (ended) return
-    try {
-      receive(request)
-    } catch (error) {
-      fail(error)
+  /** Sequence of a message that may be taken. @throws ServiceError. */
+  #admit(request: AttachRequest): number {
+    const sequence = Number(request.sequence)
+    if (!this.#serving.peer.isValidAt(Date.now())) {
+      throw serviceError(status.UNAUTHENTICATED, 'the client certificate has expired')
     }
-  })
-  call.on('end', () => {
-    end()
-    call.end()
-  })
-  call.on('cancelled', end)
-  call.on('error', end)
-  call.on('close', end)
+    if (!this.#rate.take(performance.now())) {
+      throw serviceError(status.RESOURCE_EXHAUSTED, `a host may send ${RATE.perSecond} messages a second`)
+    }
+    if (sequence !== this.#lastSequence + 1) {
+      const found = `sequence ${sequence} follows ${this.#lastSequence}`
+      throw serviceError(status.INVALID_ARGUMENT, `${found}; it must grow by one`)
+    }
+    this.#lastSequence = sequence
+    return sequence
+  }
+
+  #taken(sequence: number): void {
+    const through = this.#acknowledgements.taken(sequence)
+    if (this.#ended) return
+    const { call } = this.#serving
+    if (through !== null) call.write(create(AttachResponseSchema, { acknowledgedThrough: BigInt(through) }))
+    if (call.isPaused() && this.#acknowledgements.pending < PENDING_MAX) call.resume()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended) return
+    this.#end()
+    const { call, logger } = this.#serving
+    call.emit('error', isServiceError(error) ? error : toServiceError(error, logger))
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#attachment.detach()
+    this.#serving.onEnd()
+  }
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -5,7 +5,7 @@ import { serviceError } from './status.ts'
 
 /** Answers the standard grpc.health.v1 check for the server as a whole (the empty service name). */
 export type Health = {
-  setServing(serving: boolean): void
+  readonly setServing: (serving: boolean) => void
   addTo(server: Server): void
 }
 

@@ -40,9 +40,7 @@ export type OperatorBackend = {
     readonly actor: string
     readonly reason: string
   }): Promise<{ readonly rolloutId: string }>
-  enrol(
-    request: EnrolmentRequest,
-  ): Promise<{
+  enrol(request: EnrolmentRequest): Promise<{
     readonly hostId: string
     readonly certificatePem: string
     readonly certificateAuthorityPem: string

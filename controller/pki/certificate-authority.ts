@@ -34,7 +34,7 @@ export type CertificateAuthority = {
    * Certificate for the key of a request; nothing else in the request counts. The host's id follows from the key.
    * @throws ControllerError RequestInvalid when it is no request, or not signed by its own P-256 key.
    */
-  issueHost(certificateRequestPem: string, lifetimeMs: number): Promise<HostCertificate>
+  readonly issueHost: (certificateRequestPem: string, lifetimeMs: number) => Promise<HostCertificate>
 }
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' } as const

@@ -16,7 +16,8 @@ export type LeadershipOptions = {
   readonly logger: Logger
   readonly timings?: LeaseTimings
   /**
-   * Runs while the lease is held and must end soon after `held` aborts. Its own failure ends leadership for good.
+   * Runs while the lease is held and must end soon after `held` aborts. An operating error ends this term only;
+   * any other error is a defect and is thrown on.
    */
   readonly lead: (term: number, held: AbortSignal) => Promise<void>
   readonly signal: AbortSignal
@@ -26,14 +27,15 @@ type Held = { readonly term: number; revision: number; renewedAtMs: number }
 
 /** Stands by, leads while it holds the lease, stands by again; ends when `signal` aborts, releasing the lease. */
 export async function runLeadership(options: LeadershipOptions): Promise<void> {
-  const { register, logger, signal } = options
+  const { register, logger, timings = LEASE_TIMINGS, signal } = options
   while (!signal.aborted) {
     const held = await acquire(options)
     if (held === null) return
     logger.info({ term: held.term }, 'leading')
-    await leadWhileHeld(options, held)
+    const failure = await leadWhileHeld(options, held)
     if (!signal.aborted) {
-      logger.warn({ term: held.term }, 'lease lost, standing by')
+      logger.warn({ term: held.term, error: failure?.message }, 'leading ended, standing by')
+      await pause(timings.observeEveryMs, signal)
       continue
     }
     const released = { holder: null, term: held.term, renewedAt: new Date().toISOString() }
@@ -74,18 +76,18 @@ async function take(options: LeadershipOptions, term: number, expectedRevision: 
   return { term, revision, renewedAtMs }
 }
 
-async function leadWhileHeld(options: LeadershipOptions, held: Held): Promise<void> {
+/** What ended it when it was not the lease: an operating error, after which leading is tried again. */
+async function leadWhileHeld(options: LeadershipOptions, held: Held): Promise<ControllerError | null> {
   const lost = new AbortController()
   const signal = AbortSignal.any([options.signal, lost.signal])
   const leading = options.lead(held.term, signal).finally(() => lost.abort())
   const renewing = renew(options, held, signal).finally(() => lost.abort())
-  const [led] = await Promise.allSettled([leading, renewing])
-  if (led.status === 'rejected' && !signal.aborted) throw led.reason
-  if (led.status === 'rejected' && !isExpectedEnd(led.reason)) throw led.reason
-}
-
-function isExpectedEnd(reason: unknown): boolean {
-  return reason instanceof ControllerError || (reason instanceof Error && reason.name === 'AbortError')
+  const [led, renewed] = await Promise.allSettled([leading, renewing])
+  if (renewed.status === 'rejected') throw renewed.reason
+  if (led.status === 'fulfilled') return null
+  if (led.reason instanceof ControllerError) return led.reason
+  if (led.reason instanceof Error && led.reason.name === 'AbortError') return null
+  throw led.reason
 }
 
 async function renew(options: LeadershipOptions, held: Held, signal: AbortSignal): Promise<void> {
@@ -94,7 +96,7 @@ async function renew(options: LeadershipOptions, held: Held, signal: AbortSignal
     await pause(timings.renewEveryMs, signal)
     if (signal.aborted) return
     const startedAtMs = performance.now()
-    const leftMs = held.renewedAtMs + timings.stopAfterMs - startedAtMs
+    const leftMs = Math.floor(held.renewedAtMs + timings.stopAfterMs - startedAtMs)
     if (leftMs <= 0) return
     const record = { holder, term: held.term, renewedAt: new Date().toISOString() }
     const outcome = await renewOnce(

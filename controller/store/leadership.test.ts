@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pino from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startNatsServer } from '../../test/support/nats-server.ts'
+import type { NatsServer } from '../../test/support/nats-server.ts'
+import { ControllerError } from '../errors.ts'
+import { runLeadership } from './leadership.ts'
+import { decideLease } from './lease.ts'
+import { connectStore } from './store.ts'
+import type { Store } from './store.ts'
+
+const logger = pino({ level: 'silent' })
+
+describe('the decision on a lease', () => {
+  const seen = { record: { holder: 'a', term: 3, renewedAt: '' }, revision: 7 }
+  const input = { seen, holder: 'b', unchangedForMs: 0, takeAfterMs: 15_000 }
+
+  it('is to take one that nobody ever held', () => {
+    expect(decideLease({ ...input, seen: null })).toEqual({ kind: 'take', term: 1, expectedRevision: 0 })
+  })
+
+  it('is to wait as long as the holder may still renew it', () => {
+    expect(decideLease({ ...input, unchangedForMs: 14_999 })).toEqual({ kind: 'wait' })
+    expect(decideLease({ ...input, unchangedForMs: 15_000 })).toEqual({
+      kind: 'take',
+      term: 4,
+      expectedRevision: 7,
+    })
+  })
+
+  it('is to take at once what is our own or was released', () => {
+    expect(decideLease({ ...input, holder: 'a' })).toMatchObject({ kind: 'take', term: 4 })
+    const released = { ...seen, record: { ...seen.record, holder: null } }
+    expect(decideLease({ ...input, seen: released })).toMatchObject({ kind: 'take', term: 4 })
+  })
+})
+
+describe('leadership over a real nats-server', () => {
+  const timings = { renewEveryMs: 150, stopAfterMs: 600, takeAfterMs: 900, observeEveryMs: 50 }
+  let server: NatsServer
+  let stores: Store[]
+  let events: string[]
+
+  beforeAll(async () => {
+    server = await startNatsServer()
+  })
+  afterAll(() => server.stop())
+  beforeEach(() => {
+    stores = []
+    events = []
+  })
+  afterEach(async () => {
+    for (const store of stores) await store.close()
+  })
+
+  async function start(holder: string, lead?: () => Promise<void>): Promise<{ stop(): Promise<void> }> {
+    const stop = new AbortController()
+    const { url: natsUrl, monitorUrl } = server
+    const store = await connectStore({ natsUrl, monitorUrl, signal: stop.signal, logger })
+    stores.push(store)
+    const ended = runLeadership({
+      register: store.lease,
+      holder,
+      logger,
+      timings,
+      signal: stop.signal,
+      async lead(term, held) {
+        events.push(`${holder} leads ${term}`)
+        await lead?.()
+        if (!held.aborted)
+          await new Promise((resolve) => held.addEventListener('abort', resolve, { once: true }))
+        events.push(`${holder} ends ${term}`)
+      },
+    })
+    return {
+      async stop() {
+        stop.abort()
+        await ended
+      },
+    }
+  }
+
+  const until = (event: RegExp): Promise<void> =>
+    expect.poll(() => events.join('\n'), { timeout: 10_000, interval: 10 }).toMatch(event)
+
+  it('passes at once when the leader releases it, and the term grows', async () => {
+    const first = await start('first')
+    await until(/first leads/)
+    const second = await start('second')
+    await sleep(1_200)
+    expect(events).toHaveLength(1)
+    const releasedAtMs = performance.now()
+    await first.stop()
+    await until(/second leads/)
+    expect(performance.now() - releasedAtMs).toBeLessThan(600)
+    const [before, after] = events
+      .filter((event) => event.includes('leads'))
+      .map((event) => Number(event.split(' ')[2]))
+    expect(after).toBe((before ?? 0) + 1)
+    await second.stop()
+  })
+
+  it('is given up by a leader cut off from the server, and is taken again when the server is back', async () => {
+    const leader = await start('cut')
+    await until(/cut leads/)
+    await server.kill9()
+    await until(/cut ends/)
+    await server.restart()
+    await until(/cut leads \d+\ncut ends \d+\ncut leads/)
+    await leader.stop()
+  })
+
+  it('is lost at the next renewal when another wrote the lease', async () => {
+    const leader = await start('robbed')
+    await until(/robbed leads/)
+    const { signal } = new AbortController()
+    const seen = await stores[0]?.lease.read(signal)
+    const robber = { holder: 'robber', term: 99, renewedAt: new Date().toISOString() }
+    for (let tries = 0; tries < 50; tries += 1) {
+      const revision = (await stores[0]?.lease.read(signal))?.revision ?? seen?.revision ?? 0
+      const taken = await stores[0]?.lease.write(robber, revision, signal).then(
+        () => true,
+        () => false,
+      )
+      if (taken === true) break
+    }
+    await until(/robbed ends/)
+    await until(/robbed leads 100/)
+    await leader.stop()
+  })
+
+  it('ends one term on an operating error and leads on in the next', async () => {
+    let failures = 0
+    const leader = await start('failing', () => {
+      failures += 1
+      return failures === 1
+        ? Promise.reject(new ControllerError('StoreNotDurable', 'once'))
+        : Promise.resolve()
+    })
+    await until(/failing leads \d+\nfailing leads/)
+    await leader.stop()
+  })
+})
