@@ -4,7 +4,8 @@ import { grantActivation, grantStage } from './grants.ts'
 import type { Bucket, Changes, Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import { currentRollout } from './state.ts'
 import { activeWaveIndex } from './waves.ts'
-import type { BlockingReason, DeniedDigest, RolloutRecord } from './types.ts'
+import type { BlockingReason } from './states.ts'
+import type { DeniedDigest, RolloutRecord } from './types.ts'
 
 /** Length of an order key's prefix in a queue: broken or not, and the hash. */
 const prefixLength = 17

@@ -75,34 +75,41 @@ function contributionsOf(state: RolloutEngineState, host: Host): readonly Contri
 }
 
 function bucketContribution(fleet: Fleet, rollout: Rollout, host: Host): Contribution {
-  const key = orderKey(rollout.record.revision, host.id)
   const index = bucketIndexOf(rollout, host)
   const grant = host.grants.get(rollout.record.id) ?? null
-  const report = host.record?.report ?? null
   const member = isMember(fleet, host)
-  const reachable = member && host.connected && report !== null
+  const reachable = member && host.connected && host.record !== null
   const need = member ? needOf(rollout.record, host, index === rollout.record.waves.length) : null
-  const className = classOf(grant, member)
-  const waits = grant?.phase === 'AwaitingSlot'
-  const marks: Mark[] = []
-  if (!reachable && className === 'pending') marks.push('silent')
-  if (!reachable && waits) marks.push('silentStaged')
-  if (grant !== null && isUnavailable(grant)) marks.push('activated')
-  if (report !== null && grant?.phase === 'Succeeded') {
-    if (hasRegressed(report, grant, imageOf(rollout.record, grant.direction))) marks.push('regressed')
-  }
-  if (need === 'Back') marks.push('toRollBack')
-  if (grant?.direction === 'Back' && isFailure(grant.phase)) marks.push('rollbackFailed')
-  const queued = (report !== null && isBroken(report) ? '0' : '1') + key
   const mayStage = reachable && need !== null && grantElsewhere(host, rollout.record.id) === null
+  const queued = (isHostBroken(host) ? '0' : '1') + orderKey(rollout.record.revision, host.id)
+  const hostClass = classOf(grant, member)
+  const marks = grant === null ? [] : grantMarks(rollout, host, grant)
+  if (!reachable && hostClass === 'pending') marks.push('silent')
+  if (!reachable && grant?.phase === 'AwaitingSlot') marks.push('silentStaged')
+  if (need === 'Back') marks.push('toRollBack')
   return {
     kind: 'bucket',
     bucket: rollout.buckets[index] as Bucket,
-    class: className,
+    class: hostClass,
     marks,
     toStage: mayStage ? queued : null,
-    toActivate: reachable && waits ? queued : null,
+    toActivate: reachable && grant?.phase === 'AwaitingSlot' ? queued : null,
   }
+}
+
+function isHostBroken(host: Host): boolean {
+  return host.record !== null && isBroken(host.record.report)
+}
+
+function grantMarks(rollout: Rollout, host: Host, grant: GrantRecord): Mark[] {
+  const marks: Mark[] = []
+  if (isUnavailable(grant)) marks.push('activated')
+  if (grant.direction === 'Back' && isFailure(grant.phase)) marks.push('rollbackFailed')
+  const image = imageOf(rollout.record, grant.direction)
+  if (host.record !== null && grant.phase === 'Succeeded' && hasRegressed(host.record.report, grant, image)) {
+    marks.push('regressed')
+  }
+  return marks
 }
 
 /** Hosts that enrolled after the rollout began are in the tail, whatever their place in the order. */

@@ -1,5 +1,6 @@
 import { isAdopted, isCommitted, isEnded, isFailure, isFurther, isWithdrawn } from './phases.ts'
-import type { GrantRecord, HostPhase, HostReport, ResolvedImage } from './types.ts'
+import type { HostPhase } from './states.ts'
+import type { GrantRecord, HostReport, ResolvedImage } from './types.ts'
 
 export type Told = { readonly phase: HostPhase; readonly message: string }
 
@@ -62,28 +63,27 @@ export function readReport(grant: GrantRecord, image: ResolvedImage, report: Hos
   return end || isFurther(told.phase, grant.phase) ? told : null
 }
 
+const underWay: Readonly<Partial<Record<HostReport['phase'], HostPhase>>> = {
+  Downloading: 'Downloading',
+  Ready: 'Downloading',
+  Staging: 'Downloading',
+  Staged: 'AwaitingSlot',
+  Activating: 'Activating',
+  Rebooting: 'Rebooting',
+  Verifying: 'Verifying',
+  RollingBack: 'RollingBack',
+}
+
+/** A failure code that begins with Rejected says that this host can never take this image. */
 function toldBy(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
-  switch (report.phase) {
-    case 'Idle':
-      return bootedOther(grant, image, report) ?? { phase: 'Granted', message: '' }
-    case 'Downloading':
-    case 'Ready':
-    case 'Staging':
-      return { phase: 'Downloading', message: '' }
-    case 'Staged':
-      return { phase: 'AwaitingSlot', message: '' }
-    case 'Activating':
-    case 'Rebooting':
-    case 'Verifying':
-      return { phase: report.phase, message: '' }
-    case 'RollingBack':
-      return { phase: 'RollingBack', message: failureOf(report) }
-    case 'Healthy':
-      return succeeded(grant, image, report) ?? bootedOther(grant, image, report)
-    case 'Failed':
-      return { phase: isRejection(report) ? 'Rejected' : 'Failed', message: failureOf(report) }
-    case 'RolledBack':
-      return { phase: 'RolledBack', message: failureOf(report) }
+  const phase = underWay[report.phase]
+  if (phase !== undefined) return { phase, message: phase === 'RollingBack' ? failureOf(report) : '' }
+  if (report.phase === 'Idle') return bootedOther(grant, image, report)
+  if (report.phase === 'Healthy') return succeeded(grant, image, report) ?? bootedOther(grant, image, report)
+  const isRejection = report.phase === 'Failed' && report.failure?.code.startsWith('Rejected') === true
+  return {
+    phase: report.phase === 'RolledBack' ? 'RolledBack' : isRejection ? 'Rejected' : 'Failed',
+    message: failureOf(report),
   }
 }
 
@@ -97,11 +97,6 @@ function bootedOther(grant: GrantRecord, image: ResolvedImage, report: HostRepor
   const rebooted = grant.bootIdBefore !== null && report.bootId !== grant.bootIdBefore
   if (!rebooted || runsImage(report, image)) return null
   return { phase: 'Failed', message: `booted ${report.bootedDigest ?? 'something unknown'} instead` }
-}
-
-/** Codes that begin with Rejected say that this host can never take this image. */
-function isRejection(report: HostReport): boolean {
-  return report.failure?.code.startsWith('Rejected') ?? false
 }
 
 function failureOf(report: HostReport): string {

@@ -1,11 +1,13 @@
 import { allowedUnavailable, fleetBlock } from './budget.ts'
 import { bucketIndexOf } from './contribution.ts'
 import { grantElsewhere, imageOf, needOf } from './needs.ts'
+import type { Direction } from './needs.ts'
 import { isEnded, isFailure, isUnavailable } from './phases.ts'
 import { duration, phaseWord, shortImage } from './sentences.ts'
 import { currentRollout, ownerOf } from './state.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
-import type { BlockingReason, GrantRecord, HostPhase, Now } from './types.ts'
+import type { BlockingReason, HostPhase } from './states.ts'
+import type { GrantRecord, Now } from './types.ts'
 import { activeWaveIndex } from './waves.ts'
 
 export type Progress = { readonly kind: 'Progressing'; readonly phase: HostPhase; readonly message: string }
@@ -55,17 +57,23 @@ function inRollout(state: RolloutEngineState, place: Place, now: Now): Explanati
     return ended(rollout, grant)
   const block = fleetBlock(state, fleet) ?? waitsForWave(rollout, index)
   if (block !== null) return block
+  return nextStep(place, grant, need)
+}
+
+/** Nothing holds its wave: what is left concerns the host itself. */
+function nextStep(
+  { fleet, host, rollout }: Place,
+  grant: GrantRecord | null,
+  need: Direction | null,
+): Explanation {
   if (!host.connected || host.record === null) return { kind: 'Unreachable' }
   if (grant?.phase === 'AwaitingSlot') {
     const allowed = allowedUnavailable(fleet, rollout.record)
     return { kind: 'MaxUnavailable', unavailable: fleet.unavailable, allowed }
   }
   if (need === null) {
-    return {
-      kind: 'Progressing',
-      phase: 'Succeeded',
-      message: `runs ${shortImage(imageOf(rollout.record, 'Back'))}`,
-    }
+    const message = `runs ${shortImage(imageOf(rollout.record, 'Back'))}`
+    return { kind: 'Progressing', phase: 'Succeeded', message }
   }
   const { architecture } = host.record.report
   if (imageOf(rollout.record, need).manifests[architecture] === undefined) {

@@ -40,33 +40,33 @@ export function describeFleets(state: RolloutEngineState, now: Now): readonly Fl
 }
 
 function describeFleet(state: RolloutEngineState, fleet: Fleet, now: Now): FleetView {
-  const { record } = fleet
+  const { denied, fleet: name, stable } = fleet.record
   const rollout = currentRollout(state, fleet)
-  const wanted = state.wanted?.get(record.fleet)
-  const image = wanted?.image ?? rollout?.record.image
-  const hosts = [...fleet.members].map((id) => state.hosts.get(id)?.record?.report ?? null)
-  const updated = hosts.filter(
-    (report) => image && report && runsImage(report, image) && report.phase !== 'Verifying',
-  )
+  const wanted = state.wanted?.get(name)
+  const aim = wanted ?? rollout?.record ?? nothing
+  const hosts = [...fleet.members].flatMap((id) => state.hosts.get(id)?.record?.report ?? [])
+  const updated = hosts.filter((report) => runsImage(report, aim.image))
   return {
-    name: record.fleet,
+    name,
     ...verdictOf(state, fleet),
-    revision: wanted?.revision ?? rollout?.record.revision ?? '',
+    revision: aim.revision,
     commit: rollout?.record.commit ?? '',
-    repository: image?.repository ?? '',
-    digest: image?.digest ?? '',
-    version: image?.version ?? '',
-    stableDigest: record.stable?.image.digest ?? '',
-    stableVersion: record.stable?.image.version ?? '',
-    denied: record.denied.map(({ atMs, digest, reason }) => ({ digest, reason, deniedAtMs: atMs })),
+    repository: aim.image.repository,
+    digest: aim.image.digest,
+    version: aim.image.version,
+    stableDigest: stable?.image.digest ?? '',
+    stableVersion: stable?.image.version ?? '',
+    denied: denied.map(({ atMs, digest, reason }) => ({ digest, reason, deniedAtMs: atMs })),
     suspended: wanted?.suspend ?? false,
-    hostsTotal: hosts.length,
+    hostsTotal: fleet.members.size,
     hostsUpdated: updated.length,
-    hostsHealthy: updated.filter((report) => image && report && isHealthyOn(report, image)).length,
+    hostsHealthy: updated.filter((report) => isHealthyOn(report, aim.image)).length,
     rollout: rollout && describeRollout(state, rollout, now),
     acceptedCommit: state.commit,
   }
 }
+
+const nothing = { revision: '', image: { repository: '', digest: '', version: '', manifests: {} } }
 
 type Verdict = Pick<FleetView, 'state' | 'message'>
 

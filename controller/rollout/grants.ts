@@ -5,7 +5,8 @@ import type { Direction } from './needs.ts'
 import { isCommitted, isEnded } from './phases.ts'
 import { hostOf } from './state.ts'
 import type { Changes, Host, Rollout, RolloutEngineState } from './state.ts'
-import type { GrantRecord, HostPhase, HostReport } from './types.ts'
+import type { HostPhase } from './states.ts'
+import type { GrantRecord, HostReport } from './types.ts'
 
 /** Boots that one attempt may take, its fallback included. */
 const tries = 3

@@ -5,7 +5,8 @@ import { isEnded, isFailure } from './phases.ts'
 import { renderReason } from './sentences.ts'
 import { currentRollout, nameOf, ownerOf } from './state.ts'
 import type { Host, Rollout, RolloutEngineState } from './state.ts'
-import type { HostPhase, Now } from './types.ts'
+import type { HostPhase } from './states.ts'
+import type { Now } from './types.ts'
 
 export type HostInRolloutView = {
   readonly hostId: string
@@ -46,7 +47,6 @@ export function describeHosts(
 }
 
 function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView {
-  const report = host.record?.report
   const fleet = state.fleets.get(ownerOf(host) ?? '')
   const rollout = fleet && currentRollout(state, fleet)
   return {
@@ -55,15 +55,21 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
     labels: host.enrolment?.labels ?? {},
     fleet: fleet?.record.fleet ?? '',
     phase: rollout ? phaseOf(rollout, host) : 'Pending',
-    bootedDigest: report?.bootedDigest ?? '',
     bootedVersion: versionOf(state, host),
-    bootId: report?.bootId ?? '',
-    health: report?.health.verdict ?? 'Unknown',
     message: sentenceOf(state, host, now),
-    architecture: report?.architecture ?? '',
-    deniedDigests: report?.deniedDigests ?? [],
     conditions: conditionsOf(host),
+    ...reported(host),
   }
+}
+
+function reported(
+  host: Host,
+): Pick<HostView, 'bootedDigest' | 'bootId' | 'health' | 'architecture' | 'deniedDigests'> {
+  if (host.record === null) {
+    return { bootedDigest: '', bootId: '', health: 'Unknown', architecture: '', deniedDigests: [] }
+  }
+  const { architecture, bootedDigest, bootId, deniedDigests, health } = host.record.report
+  return { bootedDigest: bootedDigest ?? '', bootId, health: health.verdict, architecture, deniedDigests }
 }
 
 function conditionsOf(host: Host): readonly string[] {

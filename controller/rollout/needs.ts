@@ -12,14 +12,14 @@ export function imageOf(rollout: RolloutRecord, direction: Direction): ResolvedI
 
 /** Which image a host needs a new attempt for, were there no limits; null when none. */
 export function needOf(rollout: RolloutRecord, host: Host, isTail: boolean): Direction | null {
+  if (host.record === null) return null
+  const { report } = host.record
   const grant = host.grants.get(rollout.id) ?? null
-  const report = host.record?.report ?? null
-  if (report === null || (grant !== null && !isEnded(grant.phase))) return null
+  if (grant !== null && !isEnded(grant.phase)) return null
   switch (rollout.state.kind) {
     case 'Progressing':
     case 'Paused':
-      if (isTail) return rollout.from === null ? null : backUnlessThere(rollout, grant, report)
-      return grant === null || grant.phase === 'Removed' ? 'Forward' : null
+      return isTail ? stableOnly(rollout, grant, report) : firstForward(grant)
     case 'Succeeded':
       return forwardAsKeeper(rollout, grant, report)
     case 'RollingBack':
@@ -30,6 +30,15 @@ export function needOf(rollout: RolloutRecord, host: Host, isTail: boolean): Dir
     case 'Superseded':
       return null
   }
+}
+
+function firstForward(grant: GrantRecord | null): Direction | null {
+  return grant === null || grant.phase === 'Removed' ? 'Forward' : null
+}
+
+/** Joiners during a trial; before a fleet's first success there is nothing for them yet. */
+function stableOnly(rollout: RolloutRecord, grant: GrantRecord | null, report: HostReport): Direction | null {
+  return rollout.from === null ? null : backUnlessThere(rollout, grant, report)
 }
 
 /** Stragglers, joiners and drifted hosts; a failed host is not tried again by itself. */

@@ -1,6 +1,6 @@
 import { writeRollout } from './state.ts'
 import type { Changes, Rollout } from './state.ts'
-import type { PauseCause } from './types.ts'
+import type { PauseCause } from './states.ts'
 
 export function pauseRollout(rollout: Rollout, changes: Changes, cause: PauseCause): void {
   writeRollout(rollout, changes, { ...rollout.record, state: { kind: 'Paused', cause } })

@@ -1,4 +1,5 @@
-import type { GrantRecord, HostPhase } from './types.ts'
+import type { HostPhase } from './states.ts'
+import type { GrantRecord } from './types.ts'
 
 /** How far a host got in one attempt; a report never moves it back. Ends have no rank. */
 const rankOf: Readonly<Record<HostPhase, number>> = {

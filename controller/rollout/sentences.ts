@@ -1,4 +1,5 @@
-import type { BlockingReason, HostPhase, PauseCause, ResolvedImage } from './types.ts'
+import type { BlockingReason, HostPhase, PauseCause } from './states.ts'
+import type { ResolvedImage } from './types.ts'
 
 /** Enough of a digest to recognise it. */
 export function shortDigest(digest: string): string {

@@ -6,6 +6,7 @@ import type {
   Selector,
   Strategy,
 } from '../desired-state/types.ts'
+import type { HostPhase, RolloutState, WaveState } from './states.ts'
 
 /** Wall clock for expiries; elapsed = monotonic time since the last call, 0 after a start, for soak and deadlines. */
 export type Now = { readonly wallMs: number; readonly elapsedMs: number }
@@ -52,24 +53,6 @@ export type FleetRecord = {
   readonly rolloutId: string | null
 }
 
-export type RolloutState =
-  | { readonly kind: 'Progressing' }
-  | { readonly kind: 'Paused'; readonly cause: PauseCause }
-  /** Re-applying stable after a failure; ends RolledBack or RollbackFailed. */
-  | { readonly kind: 'RollingBack'; readonly cause: string }
-  | { readonly kind: 'Succeeded'; readonly atMs: number }
-  | { readonly kind: 'RolledBack'; readonly atMs: number; readonly cause: string }
-  | { readonly kind: 'RollbackFailed'; readonly atMs: number; readonly cause: string }
-  | { readonly kind: 'Superseded'; readonly atMs: number; readonly by: string }
-
-export type PauseCause =
-  | { readonly kind: 'User'; readonly actor: string; readonly reason: string; readonly atMs: number }
-  | { readonly kind: 'Failure'; readonly message: string; readonly atMs: number }
-  | { readonly kind: 'Unreachable'; readonly message: string; readonly atMs: number }
-  | { readonly kind: 'Deadline'; readonly message: string; readonly atMs: number }
-
-export type WaveState = 'Pending' | 'Running' | 'Soaking' | 'Succeeded' | 'Skipped' | 'Failed' | 'Cancelled'
-
 /**
  * A wave is a range of the fleet's order (hash of revision and host id): every frozen host whose order key is at
  * most `lastOrderKey` and above the wave before belongs to it. So membership is frozen, no host of another wave
@@ -113,27 +96,6 @@ export type RolloutRecord = {
   /** Leader's term that wrote it. */
   readonly term: number
 }
-
-/** Host phases in one rollout; ends are final but TimedOut, which late truth may correct. */
-export type HostPhase =
-  | 'Pending'
-  | 'Granted'
-  | 'Downloading'
-  | 'Staged'
-  | 'AwaitingSlot'
-  | 'Activating'
-  | 'Rebooting'
-  | 'Verifying'
-  | 'Succeeded'
-  | 'RollingBack'
-  | 'Failed'
-  | 'Rejected'
-  | 'RolledBack'
-  | 'TimedOut'
-  | 'Skipped'
-  | 'Superseded'
-  | 'Cancelled'
-  | 'Removed'
 
 /** A lease; key: rollout id + host id. Written before its plan is published. */
 export type GrantRecord = {
@@ -268,18 +230,3 @@ export type Decision = {
   /** Call again with a timer event no later than this many milliseconds from now; null: nothing to wait for. */
   readonly wakeInMs: number | null
 }
-
-/** Why a host is not progressing: exactly one, the first that blocks. */
-export type BlockingReason =
-  | { readonly kind: 'NoFleet' }
-  | { readonly kind: 'MultipleOwners'; readonly fleets: readonly string[] }
-  | { readonly kind: 'FleetNotWanted' }
-  | { readonly kind: 'Suspended' }
-  | { readonly kind: 'Denied'; readonly digest: string; readonly reason: string }
-  | { readonly kind: 'RolloutPaused'; readonly cause: PauseCause }
-  | { readonly kind: 'WaitsForWave'; readonly wave: string }
-  | { readonly kind: 'MaxUnavailable'; readonly unavailable: number; readonly allowed: number }
-  | { readonly kind: 'Unreachable' }
-  | { readonly kind: 'NoManifestForArchitecture'; readonly architecture: string }
-  | { readonly kind: 'OldRolloutInFlight'; readonly rolloutId: string }
-  | { readonly kind: 'Ended'; readonly phase: HostPhase; readonly message: string }
