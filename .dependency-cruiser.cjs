@@ -14,7 +14,7 @@ module.exports = {
     {
       name: 'programs-stand-alone',
       severity: 'error',
-      from: { path: '^(controller|agent|proto)/' , pathNot: '\\.test\\.ts$' },
+      from: { path: '^(controller|agent|proto)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^cli/' },
     },
     {
@@ -95,6 +95,9 @@ module.exports = {
     exclude: { path: '^(dist|\\.cache|coverage)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'types'],
+    },
   },
 }

@@ -21,5 +21,7 @@ console.log(
     `${output.summary.totalDependenciesCruised} imports, ${output.summary.violations.length} violations`,
 )
 if (unseen.length > 0) console.error(`not read: ${unseen.slice(0, 10).join(', ')}`)
-if (withImports.length < expected.length / 2) console.error('fewer than half of the modules import anything: the resolver is broken')
-process.exitCode = output.summary.violations.length + unseen.length > 0 || withImports.length < expected.length / 2 ? 1 : 0
+if (withImports.length < expected.length / 2)
+  console.error('fewer than half of the modules import anything: the resolver is broken')
+process.exitCode =
+  output.summary.violations.length + unseen.length > 0 || withImports.length < expected.length / 2 ? 1 : 0
