@@ -91,6 +91,6 @@ describe('health', () => {
     const { run } = healthRun(() => notYet, { signal: stop.signal, deadlineMs: 60_000 })
     const running = runChecks(run)
     stop.abort()
-    await expect(running).rejects.toThrow()
+    await expect(running).rejects.toThrow(/abort/)
   })
 })

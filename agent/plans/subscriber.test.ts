@@ -35,7 +35,12 @@ describe('a subscriber', () => {
     const onPlan = (bytes: Uint8Array): void => void seen.push(Buffer.from(bytes).toString())
     const refresh = refreshMs === undefined ? {} : { refreshMs }
     const options = { connection, hostId: HOST_ID, onPlan, log, signal: stop.signal, ...refresh }
-    running.push(subscribePlans(options).finally(() => connection.close()))
+    running.push(
+      (async () => {
+        await subscribePlans(options)
+        await connection.close()
+      })(),
+    )
     await connection.flush()
   }
 

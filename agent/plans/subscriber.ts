@@ -74,10 +74,12 @@ type Wakes = { readonly wait: (timeoutMs: number) => Promise<void> }
 
 function watchReconnects(connection: NatsConnection, signal: AbortSignal): Wakes {
   let reconnected = new AbortController()
+  const statuses = connection.status()[Symbol.asyncIterator]()
+  // A shared connection outlives us, and would go on collecting for nobody.
+  signal.addEventListener('abort', () => void statuses.return?.(), { once: true })
   void (async () => {
-    for await (const status of connection.status()) {
-      if (signal.aborted) return
-      if (status.type === 'reconnect') reconnected.abort()
+    for (let next = await statuses.next(); next.done !== true; next = await statuses.next()) {
+      if (next.value.type === 'reconnect') reconnected.abort()
     }
   })()
   return {

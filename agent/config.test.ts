@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { loadConfig, parseConfig } from './config.ts'
+import { digestOf } from './testing/plans.ts'
+
+const base = 'controller: { address: 127.0.0.1:9443 }\nnats: { url: 127.0.0.1:4222 }\n'
+
+describe('a configuration', () => {
+  it('needs little more than where the controller is', () => {
+    expect(parseConfig(`${base}host: { driver: container-snap }\n`, 'x')).toMatchObject({
+      stateDir: '/var/lib/bootfleet/agent',
+      identityDir: '/var/lib/bootfleet/agent/identity',
+      name: expect.stringMatching(/./) as string,
+      host: { driver: 'container-snap', command: 'container-snap' },
+      log: { level: 'info' },
+    })
+  })
+
+  it('may name a sysroot with its device and run directory', () => {
+    const host = '{ driver: container-snap, sysroot: /s, device: /dev/loop0, runDir: /r }'
+    expect(parseConfig(`${base}host: ${host}\n`, 'x').host).toMatchObject({
+      sysroot: { sysroot: '/s', device: '/dev/loop0', runDir: '/r' },
+    })
+  })
+
+  it('may simulate a host', () => {
+    const host = `{ driver: simulated, image: { digest: '${digestOf('0')}', version: '0' }, stepDelay: 5 }`
+    expect(parseConfig(`${base}host: ${host}\n`, 'x').host).toEqual({
+      driver: 'simulated',
+      image: { digest: digestOf('0'), manifestDigest: digestOf('0'), version: '0' },
+      failing: [],
+      unbootable: [],
+      stepDelayMs: 5,
+    })
+  })
+
+  it.each([
+    ['that is no YAML', 'a: [', /reading the configuration x/],
+    ['with an unknown field', `${base}host: { driver: container-snap }\ncolour: red\n`, /colour/],
+    ['with a relative directory', `${base}stateDir: here\nhost: { driver: container-snap }\n`, /absolute/],
+    ['with half a sysroot', `${base}host: { driver: container-snap, sysroot: /s }\n`, /go together/],
+    ['without a controller', 'nats: { url: x }\nhost: { driver: container-snap }\n', /controller/],
+    [
+      'with an address that is none',
+      base.replace(':9443', '') + 'host: { driver: container-snap }\n',
+      /HOST:PORT/,
+    ],
+  ])('%s is refused with the reason', (_what, text, reason) => {
+    expect(() => parseConfig(text, 'x')).toThrowError(reason)
+    expect(() => parseConfig(text, 'x')).toThrowError(expect.objectContaining({ code: 'ConfigInvalid' }))
+  })
+
+  it('that cannot be read is refused with its path', async () => {
+    await expect(loadConfig('/nowhere/agent.yaml')).rejects.toThrowError('/nowhere/agent.yaml')
+  })
+})
