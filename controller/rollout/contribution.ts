@@ -84,8 +84,7 @@ function bucketContribution(fleet: Fleet, rollout: Rollout, host: Host): Contrib
   const queued = (isHostBroken(host) ? '0' : '1') + orderKey(rollout.record.revision, host.id)
   const hostClass = classOf(grant, member)
   const marks = grant === null ? [] : grantMarks(rollout, host, grant)
-  if (!reachable && hostClass === 'pending') marks.push('silent')
-  if (!reachable && grant?.phase === 'AwaitingSlot') marks.push('silentStaged')
+  if (!reachable) marks.push(...silenceMarks(grant, hostClass))
   if (need === 'Back') marks.push('toRollBack')
   return {
     kind: 'bucket',
@@ -93,8 +92,17 @@ function bucketContribution(fleet: Fleet, rollout: Rollout, host: Host): Contrib
     class: hostClass,
     marks,
     toStage: mayStage ? queued : null,
-    toActivate: reachable && grant?.phase === 'AwaitingSlot' ? queued : null,
+    toActivate: reachable && waitsForSlot(grant) ? queued : null,
   }
+}
+
+function silenceMarks(grant: GrantRecord | null, hostClass: HostClass): readonly Mark[] {
+  if (hostClass === 'pending') return ['silent']
+  return waitsForSlot(grant) ? ['silentStaged'] : []
+}
+
+function waitsForSlot(grant: GrantRecord | null): boolean {
+  return grant?.phase === 'AwaitingSlot'
 }
 
 function isHostBroken(host: Host): boolean {

@@ -1,30 +1,23 @@
 import { parseAmount } from '../../controller/desired-state/amount.ts'
 import { parseDuration } from '../../controller/desired-state/duration.ts'
 import type { Amount, Strategy } from '../../controller/desired-state/types.ts'
-import { describeFleets, describeHosts, describeRollouts } from '../../controller/rollout/engine.ts'
-import type {
-  Decision,
-  HostReport,
-  RolloutEvent,
-  WantedFleet,
-  Write,
-} from '../../controller/rollout/types.ts'
+import type { HostReport, WantedFleet } from '../../controller/rollout/types.ts'
+import { imageOf, reportOf } from './rollout-agent.ts'
+import type { SimulatedAgent } from './rollout-agent.ts'
+import { statusOf, traceOf } from './rollout-trace.ts'
 import {
   connect,
   dispatch,
   enrol,
-  imageOf,
   move,
   newWorld,
   pass,
-  reportOf,
   restart,
   settleAll,
   silence,
-  startMs,
   want,
 } from './rollout-world.ts'
-import type { SimulatedAgent, World } from './rollout-world.ts'
+import type { World } from './rollout-world.ts'
 
 type Scene = {
   readonly world: World
@@ -51,7 +44,9 @@ export function runScenario(text: string): string {
     if (!line.startsWith('$')) continue
     lines.push('', line)
     const [verb = '', ...words] = line.slice(1).trim().split(/\s+/)
-    commands[verb]?.(scene, words) ?? lines.push(`unknown command ${verb}`)
+    const command = commands[verb]
+    if (command === undefined) throw new Error(`unknown command ${verb}`)
+    command(scene, words)
   }
   return `${lines.join('\n').trim()}\n`
 }
@@ -186,90 +181,4 @@ function spoken(agent: SimulatedAgent, words: readonly string[]): HostReport {
       digest === undefined ? report.bootedManifestDigest : `${imageOf(digest).digest.slice(0, -1)}a`,
     plan: plan && { ...plan, attempt: attempt === undefined ? plan.attempt : Number(attempt) },
   }
-}
-
-function traceOf(
-  world: World,
-  event: RolloutEvent | { readonly kind: 'open' },
-  decision: Decision,
-): readonly string[] {
-  const wake = decision.wakeInMs === null ? 'never' : `${decision.wakeInMs / 1000}s`
-  return [
-    `${clock(world)} ${nameOf(event)} → wake ${wake}`,
-    ...decision.writes.filter((write) => write.kind !== 'host').map((write) => `    ${wrote(write)}`),
-    ...decision.publishes.map((intent) => {
-      const grants = [
-        intent.stageUntilMs === null ? '' : ' stage',
-        intent.activateUntilMs === null ? '' : ' activate',
-      ]
-      const deny =
-        intent.deny.length === 0 ? '' : ` deny ${intent.deny.map((digest) => digest.slice(7, 10)).join(',')}`
-      return `    plan ${intent.hostId} ${intent.rollout}#${intent.attempt} ${intent.image.version}${grants.join('')}${deny}`
-    }),
-  ]
-}
-
-function clock(world: World): string {
-  const minutes = Math.floor((world.wallMs - startMs) / 60_000)
-  return `[${String(Math.floor(minutes / 60)).padStart(3, '0')}:${String(minutes % 60).padStart(2, '0')}]`
-}
-
-function nameOf(event: RolloutEvent | { readonly kind: 'open' }): string {
-  switch (event.kind) {
-    case 'report':
-      return `report ${event.hostId} ${event.report.phase}`
-    case 'connection':
-      return `${event.connected ? 'connected' : 'disconnected'} ${event.hostId}`
-    case 'enrolled':
-      return `enrolled ${event.enrolment.hostId}`
-    case 'wanted':
-      return `wanted ${event.commit}`
-    case 'pause':
-    case 'resume':
-      return `${event.kind} ${event.rolloutId}`
-    case 'timer':
-    case 'open':
-      return event.kind
-  }
-}
-
-function wrote(write: Write): string {
-  switch (write.kind) {
-    case 'fleet': {
-      const { denied, generation, stable } = write.record
-      const denials = denied.map(({ digest, reason }) => ` denied ${digest.slice(7, 10)} (${reason})`)
-      return `fleet generation ${generation} stable ${stable?.image.version ?? 'none'}${denials.join('')}`
-    }
-    case 'grant': {
-      const { attempt, direction, hostId, message, phase, rolloutId } = write.record
-      return `grant ${rolloutId}#${attempt} ${hostId} ${direction} ${phase}${message === '' ? '' : `: ${message}`}`
-    }
-    case 'rollout': {
-      const { id, state, waves } = write.record
-      const cause = state.kind === 'Paused' ? `(${state.cause.kind})` : ''
-      return `rollout ${id} ${state.kind}${cause}: ${waves.map((wave) => `${wave.name} ${wave.state}`).join(', ')}`
-    }
-    case 'host':
-      return `host ${write.record.hostId}`
-  }
-}
-
-function statusOf(world: World): readonly string[] {
-  const now = { wallMs: world.wallMs, elapsedMs: 0 }
-  return [
-    ...describeFleets(world.state, now).map(
-      (fleet) =>
-        `fleet ${fleet.name} ${fleet.state} ${fleet.hostsUpdated}/${fleet.hostsTotal} updated, ${fleet.hostsHealthy} healthy: ${fleet.message}`,
-    ),
-    ...describeRollouts(world.state, null, now).flatMap((rollout) => [
-      `rollout ${rollout.id} ${rollout.state}: ${rollout.message}`,
-      ...rollout.waves.map(
-        (wave) =>
-          `  wave ${wave.name} ${wave.state} ${wave.hostsSucceeded}+${wave.hostsFailed}+${wave.hostsInProgress}+${wave.hostsSkipped}/${wave.hostsTotal}: ${wave.message}`,
-      ),
-    ]),
-    ...describeHosts(world.state, null, now).map(
-      (host) => `host ${host.name} ${host.phase} ${host.bootedVersion || 'unknown'}: ${host.message}`,
-    ),
-  ]
 }

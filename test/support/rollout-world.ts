@@ -6,15 +6,15 @@ import type {
   FleetRecord,
   GrantRecord,
   HostRecord,
-  HostReport,
-  PlanIntent,
   Records,
-  ResolvedImage,
   RolloutEvent,
   RolloutRecord,
   WantedFleet,
   Write,
 } from '../../controller/rollout/types.ts'
+
+import { nextPhase, receivePlan, reportOf } from './rollout-agent.ts'
+import type { SimulatedAgent } from './rollout-agent.ts'
 
 /** A store, a controller core and agents around one virtual clock; what each call decided is told to `observe`. */
 export type World = {
@@ -40,26 +40,7 @@ export type Store = {
   readonly enrolments: Map<string, EnrolmentRecord>
 }
 
-export type Behaviour = 'good' | 'bad' | 'silent'
-
-export type SimulatedAgent = {
-  readonly hostId: string
-  readonly refuses: Set<string>
-  behaviour: Behaviour
-  plan: PlanIntent | null
-  phase: HostReport['phase']
-  digest: string
-  before: string
-  boots: number
-  checked: boolean
-}
-
 export const startMs = Date.UTC(2026, 0, 1)
-
-export function imageOf(version: string): ResolvedImage {
-  const digest = `sha256:${version.replaceAll('.', '').padEnd(64, '0')}`
-  return { repository: 'os', digest, version, manifests: { amd64: `${digest.slice(0, -1)}a` } }
-}
 
 export function newWorld(observe: World['observe'] = () => undefined): World {
   const store = {
@@ -115,7 +96,10 @@ function settle(world: World, event: RolloutEvent | { readonly kind: 'open' }, d
   }
   world.observe(event, decision)
   for (const write of decision.writes) persist(world.store, write)
-  for (const intent of decision.publishes) receivePlan(world, intent)
+  for (const intent of decision.publishes) {
+    const agent = world.agents.get(intent.hostId)
+    if (agent !== undefined) receivePlan(agent, intent)
+  }
   world.wakeInMs = decision.wakeInMs
 }
 
@@ -175,91 +159,14 @@ export function enrol(
   return agent
 }
 
-export function reportOf(agent: SimulatedAgent): HostReport {
-  const { plan } = agent
-  const failed = agent.phase === 'RolledBack' || agent.phase === 'RollingBack'
-  return {
-    plan: plan && {
-      rollout: plan.rollout,
-      generation: plan.generation,
-      attempt: plan.attempt,
-      term: 1,
-      counter: 1,
-    },
-    phase: agent.phase,
-    bootedDigest: agent.digest,
-    bootedManifestDigest: `${agent.digest.slice(0, -1)}a`,
-    targetDigest: plan?.image.digest ?? null,
-    bootId: `${agent.hostId}-boot-${agent.boots}`,
-    health: {
-      verdict: agent.phase === 'Verifying' ? 'Unknown' : agent.phase === 'RollingBack' ? 'Failed' : 'Passed',
-      failedChecks: failed ? [{ name: 'web-up', detail: 'exit status 1' }] : [],
-    },
-    failure: null,
-    architecture: 'amd64',
-    deniedDigests: [...agent.refuses],
-    phaseEnteredAtMs: 0,
-  }
-}
-
-/** As the real agent: an older plan is refused; the same step again changes only its grants. */
-function receivePlan(world: World, intent: PlanIntent): void {
-  const agent = world.agents.get(intent.hostId)
-  if (agent === undefined || (agent.plan !== null && intent.generation < agent.plan.generation)) return
-  const isCommitted = ['Activating', 'Rebooting', 'Verifying', 'RollingBack'].includes(agent.phase)
-  if (isCommitted) return
-  const same =
-    agent.plan?.rollout === intent.rollout &&
-    agent.plan.attempt === intent.attempt &&
-    agent.plan.image.digest === intent.image.digest
-  agent.plan = intent
-  if (same) return
-  agent.phase = agent.digest === intent.image.digest ? 'Healthy' : 'Idle'
-}
-
 /** One move of the update machine, if there is one; what it leads to is reported. */
 export function move(world: World, agent: SimulatedAgent): boolean {
   if (agent.behaviour === 'silent') return false
-  const next = nextPhase(world, agent)
+  const next = nextPhase(agent, world.wallMs, world.broken)
   if (next === null) return false
   agent.phase = next
   dispatch(world, { kind: 'report', hostId: agent.hostId, report: reportOf(agent) })
   return true
-}
-
-function nextPhase(world: World, agent: SimulatedAgent): SimulatedAgent['phase'] | null {
-  const { plan } = agent
-  if (plan === null) return null
-  const target = plan.image.digest
-  switch (agent.phase) {
-    case 'Idle':
-    case 'Healthy':
-    case 'Failed':
-    case 'RolledBack':
-      if (agent.digest === target) return null
-      return (plan.stageUntilMs ?? 0) > world.wallMs && agent.phase === 'Idle' ? 'Downloading' : null
-    case 'Downloading':
-      return 'Staging'
-    case 'Ready':
-    case 'Staging':
-      return 'Staged'
-    case 'Staged':
-      return (plan.activateUntilMs ?? 0) > world.wallMs ? 'Activating' : null
-    case 'Activating':
-      return 'Rebooting'
-    case 'Rebooting':
-      agent.boots += 1
-      agent.before = agent.digest
-      agent.digest = target
-      return 'Verifying'
-    case 'Verifying':
-      return agent.behaviour === 'bad' || world.broken.has(agent.digest) ? 'RollingBack' : 'Healthy'
-    case 'RollingBack':
-      agent.boots += 1
-      agent.digest = agent.before
-      agent.refuses.add(target)
-      return 'RolledBack'
-  }
 }
 
 /** Lets agents and immediate wake-ups go on until nothing moves at this instant. */
