@@ -73,7 +73,7 @@ describe('the agent program on a real btrfs, with its state inside the host', ()
       controller: { address: server.address },
       nats: { url: nats.url },
       host: { driver: 'container-snap', command: snap, ...sysroot },
-      log: { level: 'info' },
+      log: { level: 'error' },
     }
     await writeFile(join(base, 'agent.yaml'), JSON.stringify(config))
     start()
