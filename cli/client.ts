@@ -47,6 +47,8 @@ export async function openClient(context: Context): Promise<OperatorClient> {
           : new Error('the certificate is not a controller’s'),
     }),
     options: {
+      // An address is no server name (RFC 6066), so a fixed one is sent; the check above never looks at it.
+      'grpc.ssl_target_name_override': 'bootfleet-controller',
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.max_reconnect_backoff_ms': 2_000,
       'grpc.keepalive_time_ms': 20_000,

@@ -8,7 +8,7 @@ import type { Session } from '../session.ts'
 
 export async function runDevDemo(
   { terminal }: Session,
-  flags: { readonly hosts: number; readonly keep?: true },
+  flags: { readonly hosts: number; readonly keep: boolean },
 ): Promise<ExitStatus> {
   const stateDir = await mkdtemp(join(tmpdir(), 'bootfleet-'))
   terminal.note(`» state in ${stateDir}\n`)
@@ -20,9 +20,7 @@ export async function runDevDemo(
       await dev.close()
     }
   } finally {
-    if (flags.keep !== true) await rm(stateDir, { recursive: true, force: true })
-    terminal.note(
-      flags.keep === true ? `» state kept in ${stateDir}\n` : '» everything is stopped and removed\n',
-    )
+    if (!flags.keep) await rm(stateDir, { recursive: true, force: true })
+    terminal.note(flags.keep ? `» state kept in ${stateDir}\n` : '» everything is stopped and removed\n')
   }
 }

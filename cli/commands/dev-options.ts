@@ -12,13 +12,11 @@ export function addDevCommands(
   const dev = program
     .command('dev')
     .description('a whole fleet on this machine: NATS, git, registry, controller and hosts')
-    // Options before the subcommand are dev's, those after it the subcommand's.
-    .enablePositionalOptions()
-    .option('--hosts <n>', 'how many hosts', parseHosts, 3)
+    .option('--hosts <n>', 'how many hosts (default: 3, demo: 5)', parseHosts)
     .option('--state <dir>', 'keep everything here and resume from it')
     .option('--keep', 'do not remove the state at the end')
     .action(async (options) => {
-      end(await (await import('./dev.ts')).runDev(session(), options))
+      end(await (await import('./dev.ts')).runDev(session(), { ...options, hosts: options.hosts ?? 3 }))
     })
   dev
     .command('image')
@@ -31,10 +29,11 @@ export function addDevCommands(
   dev
     .command('demo')
     .description('the tour: a good update, a staged one, and a broken one that falls back by itself')
-    .option('--hosts <n>', 'how many hosts', parseHosts, 5)
-    .option('--keep', 'do not remove the state at the end')
-    .action(async (options) => {
-      end(await (await import('./dev-demo.ts')).runDevDemo(session(), options))
+    .action(async () => {
+      // --hosts and --keep are known to dev, which takes them from here too.
+      const { hosts = 5, keep } = dev.opts()
+      const flags = { hosts, keep: keep === true }
+      end(await (await import('./dev-demo.ts')).runDevDemo(session(), flags))
     })
 }
 

@@ -175,7 +175,7 @@ async function openHosts(
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       const host: Service = await openHost({ ...setUp, image, client }, name)
       setUp.keep(host.stop)
-      setUp.terminal.note(`✔ ${name} runs ${baseVersion} or what it ran before\n`)
+      setUp.terminal.note(`✔ ${name} is up and enrolled\n`)
     }
   }
   const workers = await Promise.allSettled(Array.from({ length: hostsAtOnce }, work))

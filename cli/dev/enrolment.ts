@@ -32,12 +32,27 @@ export async function enrol(
   if (await isEnrolled(host)) return
   const certificateRequestPem = await waitForFile(join(host.identity, 'request.csr'), signal)
   const request = create(EnrolHostRequestSchema, { certificateRequestPem, name: host.name, labels })
-  const answer = await call(client, client.service.enrolHost, request)
+  const answer = await untilAnswered(() => call(client, client.service.enrolHost, request), signal)
   await writeWhole(join(host.identity, 'ca.pem'), answer.certificateAuthorityPem)
   const director = join(host.identity, 'director.pem')
   await copyFile(join(layout.pkiDir, 'director.pem'), `${director}.new`)
   await rename(`${director}.new`, director)
   await writeWhole(join(host.identity, 'certificate.pem'), answer.certificatePem)
+}
+
+/** Asked twice is answered the same: the host is known by its key. */
+async function untilAnswered<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  const deadlineMs = performance.now() + requestTimeoutMs
+  for (;;) {
+    signal.throwIfAborted()
+    try {
+      return await ask()
+    } catch (error) {
+      const isAway = error instanceof CliError && error.code === 'ControllerUnreachable'
+      if (!isAway || performance.now() > deadlineMs) throw error
+    }
+    await sleep(200, undefined, { signal })
+  }
 }
 
 async function isEnrolled(host: HostLayout): Promise<boolean> {

@@ -37,6 +37,8 @@ spec:
       soak: 2s
   maxUnavailable: 2
   onFailure: Rollback
+  deadlines:
+    health: 10s
   health:
     checks: [web-up]
 `
