@@ -54,7 +54,7 @@ type Session = {
   readonly publisher: PlanPublisher
 }
 
-const REPAIR_DELAY_MAX_MS = 5_000
+const REPAIR_DELAY_MAX_MS = 2_000
 const RENEW_EVERY_MS = 60 * 60 * 1000
 
 /** One event at a time: apply, make durable, publish, then tell whoever waits. */

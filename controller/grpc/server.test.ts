@@ -26,6 +26,7 @@ import type { GrpcServer } from './server.ts'
 const logger = pino({ level: 'silent' })
 const bootId = '6d1c'
 
+type MessageInit = Exclude<MessageInitShape<typeof AttachRequestSchema>, AttachRequest>
 type Taken = {
   readonly report: HostReport
   readonly store: () => void
@@ -137,10 +138,7 @@ function ended(stream: ClientDuplexStream<AttachRequest, AttachResponse>): Promi
   return new Promise((resolve) => stream.on('error', (error) => resolve(error as ServiceError)))
 }
 
-function message(
-  sequence: number,
-  body: MessageInitShape<typeof AttachRequestSchema>['message'],
-): AttachRequest {
+function message(sequence: number, body: NonNullable<MessageInit['message']>): AttachRequest {
   return create(AttachRequestSchema, { sequence: BigInt(sequence), message: body })
 }
 const report = (sequence: number) =>

@@ -80,18 +80,17 @@ describe('leadership over a real nats-server', () => {
     }
   }
 
-  const until = (event: RegExp): Promise<void> =>
-    expect.poll(() => events.join('\n'), { timeout: 10_000, interval: 10 }).toMatch(event)
+  const eventsSoon = () => expect.poll(() => events.join('\n'), { timeout: 10_000, interval: 10 })
 
   it('passes at once when the leader releases it, and the term grows', async () => {
     const first = await start('first')
-    await until(/first leads/)
+    await eventsSoon().toMatch(/first leads/)
     const second = await start('second')
     await sleep(1_200)
     expect(events).toHaveLength(1)
     const releasedAtMs = performance.now()
     await first.stop()
-    await until(/second leads/)
+    await eventsSoon().toMatch(/second leads/)
     expect(performance.now() - releasedAtMs).toBeLessThan(600)
     const [before, after] = events
       .filter((event) => event.includes('leads'))
@@ -102,17 +101,17 @@ describe('leadership over a real nats-server', () => {
 
   it('is given up by a leader cut off from the server, and is taken again when the server is back', async () => {
     const leader = await start('cut')
-    await until(/cut leads/)
+    await eventsSoon().toMatch(/cut leads/)
     await server.kill9()
-    await until(/cut ends/)
+    await eventsSoon().toMatch(/cut ends/)
     await server.restart()
-    await until(/cut leads \d+\ncut ends \d+\ncut leads/)
+    await eventsSoon().toMatch(/cut leads \d+\ncut ends \d+\ncut leads/)
     await leader.stop()
   })
 
   it('is lost at the next renewal when another wrote the lease', async () => {
     const leader = await start('robbed')
-    await until(/robbed leads/)
+    await eventsSoon().toMatch(/robbed leads/)
     const { signal } = new AbortController()
     const seen = await stores[0]?.lease.read(signal)
     const robber = { holder: 'robber', term: 99, renewedAt: new Date().toISOString() }
@@ -124,8 +123,8 @@ describe('leadership over a real nats-server', () => {
       )
       if (taken === true) break
     }
-    await until(/robbed ends/)
-    await until(/robbed leads 100/)
+    await eventsSoon().toMatch(/robbed ends/)
+    await eventsSoon().toMatch(/robbed leads 100/)
     await leader.stop()
   })
 
@@ -137,7 +136,7 @@ describe('leadership over a real nats-server', () => {
         ? Promise.reject(new ControllerError('StoreNotDurable', 'once'))
         : Promise.resolve()
     })
-    await until(/failing leads \d+\nfailing leads/)
+    await eventsSoon().toMatch(/failing leads \d+\nfailing leads/)
     await leader.stop()
   })
 })
