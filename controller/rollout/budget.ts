@@ -1,5 +1,6 @@
 import { sizeOf } from '../desired-state/amount.ts'
 import { needOf } from './needs.ts'
+import type { Direction } from './needs.ts'
 import { grantActivation, grantStage } from './grants.ts'
 import type { Bucket, Changes, Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import { currentRollout } from './state.ts'
@@ -74,7 +75,7 @@ export function giveGrants(state: RolloutEngineState, changes: Changes, fleet: F
     for (const host of queued(state, bucket.toStage)) {
       const isTail = bucket === rollout.buckets.at(-1)
       const direction = needOf(rollout.record, host, isTail)
-      if (direction !== null) grantStage(state, changes, { rollout, host, direction })
+      grantStage(state, changes, { rollout, host, direction: direction as Direction })
     }
   }
   const allowed = allowedUnavailable(fleet, rollout.record)

@@ -7,7 +7,7 @@ import { duration, phaseWord, shortImage } from './sentences.ts'
 import { currentRollout, ownerOf } from './state.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { BlockingReason, HostPhase } from './states.ts'
-import type { GrantRecord, Now } from './types.ts'
+import type { GrantRecord, Now, WaveRecord } from './types.ts'
 import { activeWaveIndex } from './waves.ts'
 
 export type Progress = { readonly kind: 'Progressing'; readonly phase: HostPhase; readonly message: string }
@@ -97,12 +97,12 @@ function waitsForWave(rollout: Rollout, index: number): BlockingReason | null {
   const active = activeWaveIndex(waves)
   if (index === active && waves[active]?.state === 'Running') return null
   if (index === waves.length && rollout.record.from !== null) return null
-  return { kind: 'WaitsForWave', wave: waves[Math.max(active, 0)]?.name ?? '' }
+  return { kind: 'WaitsForWave', wave: (waves[active] as WaveRecord).name }
 }
 
 function progressOf(rollout: Rollout, grant: GrantRecord, now: Now): string {
   const image = shortImage(imageOf(rollout.record, grant.direction))
   const untilMs = isUnavailable(grant) ? grant.endBy : grant.stageUntilMs
-  const left = untilMs === null ? '' : `, at most ${duration(Math.max(0, untilMs - now.wallMs))} more`
+  const left = `, at most ${duration(Math.max(0, (untilMs as number) - now.wallMs))} more`
   return `${phaseWord(grant.phase)} ${grant.direction === 'Back' ? 'back to ' : ''}${image}${left}`
 }

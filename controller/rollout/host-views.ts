@@ -52,7 +52,7 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
   return {
     hostId: host.id,
     name: nameOf(host),
-    labels: host.enrolment?.labels ?? {},
+    labels: (host.enrolment as NonNullable<Host['enrolment']>).labels,
     fleet: fleet?.record.fleet ?? '',
     phase: rollout ? phaseOf(rollout, host) : 'Pending',
     bootedVersion: versionOf(state, host),
@@ -145,5 +145,5 @@ function urgency(phase: HostPhase): number {
 }
 
 function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b)
+  return a < b ? -1 : 1
 }

@@ -1,5 +1,6 @@
 import { imageOf } from './needs.ts'
 import { isEnded } from './phases.ts'
+import { fleetOf } from './state.ts'
 import type { Host, RolloutEngineState } from './state.ts'
 import type { GrantRecord, PlanIntent } from './types.ts'
 
@@ -25,7 +26,7 @@ export function intentOf(state: RolloutEngineState, host: Host): PlanIntent | nu
     stageUntilMs: grant.stageUntilMs,
     activateUntilMs: grant.activateUntilMs,
     health: { ...rollout.strategy.health, deadlineMs: rollout.strategy.deadlines.healthMs },
-    deny: (state.fleets.get(rollout.fleet)?.record.denied ?? []).map((denied) => denied.digest),
+    deny: fleetOf(state, rollout.fleet).record.denied.map((denied) => denied.digest),
     commit: rollout.commit,
   }
 }

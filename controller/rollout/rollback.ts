@@ -63,9 +63,9 @@ function deny(
 /** Names the first failed host of the order, so that every controller says the same. */
 function causeOf(state: RolloutEngineState, rollout: Rollout, wave: WaveRecord): string {
   const failed = failedHosts(state, rollout.record)
-  const first = failed[0]
+  const first = failed[0] as string
   const more = failed.length > 1 ? ` and ${failed.length - 1} more` : ''
-  return first === undefined ? `wave "${wave.name}" failed` : `${first}${more} in wave "${wave.name}"`
+  return `${first}${more} in wave "${wave.name}"`
 }
 
 function failedHosts(state: RolloutEngineState, rollout: RolloutRecord): readonly string[] {
@@ -90,8 +90,8 @@ export function endRollback(state: RolloutEngineState, changes: Changes, fleet: 
     left.silent += bucket.toRollBack - bucket.toStage.length + bucket.silentStaged
     left.failed += bucket.rollbackFailed
   }
-  const ranMs = record.waves.find((wave) => wave.state === 'Failed')?.ranMs ?? 0
-  const isLate = ranMs >= record.strategy.deadlines.waveMs
+  const { waveMs } = record.strategy.deadlines
+  const isLate = record.waves.some((wave) => wave.state === 'Failed' && wave.ranMs >= waveMs)
   if (left.inFlight + left.reachable > 0 || (left.silent > 0 && !isLate)) return
   const kind = left.failed > 0 ? 'RollbackFailed' : 'RolledBack'
   writeRollout(rollout, changes, { ...record, state: { kind, atMs: changes.now.wallMs, cause } })

@@ -1,6 +1,8 @@
 import { attentionOf } from './host-views.ts'
 import type { HostInRolloutView } from './host-views.ts'
+import { denialOf } from './budget.ts'
 import { renderPause, shortImage } from './sentences.ts'
+import { fleetOf } from './state.ts'
 import type { Rollout, RolloutEngineState } from './state.ts'
 import type { Now, RolloutRecord } from './types.ts'
 import { activeWaveSentence, describeWaves } from './wave-views.ts'
@@ -99,11 +101,11 @@ export function deniedSentence(reason: string, of: Pick<RolloutRecord, 'image'>)
 }
 
 function isDenied(state: RolloutEngineState, { fleet, image }: RolloutRecord): boolean {
-  return state.fleets.get(fleet)?.record.denied.some(({ digest }) => digest === image.digest) ?? false
+  return denialOf(fleetOf(state, fleet), image.digest) !== null
 }
 
 function backTo(record: RolloutRecord): string {
-  return record.from === null ? 'nothing' : shortImage(record.from.image)
+  return shortImage((record.from as NonNullable<RolloutRecord['from']>).image)
 }
 
 /** Hosts that the keeper still serves or that failed. */

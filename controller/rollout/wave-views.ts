@@ -66,10 +66,8 @@ function countFormer(state: RolloutEngineState, rollout: Rollout): readonly Coun
 function waveSentence(rollout: Rollout, index: number, counts: Counts): string {
   const wave = rollout.record.waves[index] as WaveRecord
   switch (wave.state) {
-    case 'Pending': {
-      const active = rollout.record.waves[activeWaveIndex(rollout.record.waves)] as WaveRecord
-      return active === wave ? 'next' : `waits for wave "${active.name}"`
-    }
+    case 'Pending':
+      return `waits for wave "${activeName(rollout)}"`
     case 'Running':
       return `${counts.succeeded}/${counts.members} done${counts.failed > 0 ? `, ${counts.failed} failed` : ''}`
     case 'Soaking':
@@ -83,6 +81,10 @@ function waveSentence(rollout: Rollout, index: number, counts: Counts): string {
     case 'Cancelled':
       return 'cancelled'
   }
+}
+
+function activeName({ record }: Rollout): string {
+  return (record.waves[activeWaveIndex(record.waves)] as WaveRecord).name
 }
 
 /** The wave that a rollout is at, for people: `wave 2/3 "tenth": soaking, 11h58m left`. */
