@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
-/** Bundle the programs once, so that tests run what users run. */
-export function setup(): void {
-  execFileSync(process.execPath, ['build.mjs'], { cwd: join(import.meta.dirname, '../..'), stdio: 'inherit' })
+/** Once per run: what the tests start are the programs as they ship. */
+export async function setup(): Promise<void> {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  await promisify(execFile)(process.execPath, ['build.mjs'], { cwd: root, timeout: 120_000 })
 }

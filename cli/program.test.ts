@@ -1,0 +1,90 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { runProgram } from './program.ts'
+import { wantsColour } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
+
+const fleet = `apiVersion: bootfleet.dev/v1alpha1
+kind: Fleet
+metadata: { name: edge }
+spec:
+  selector: { all: true }
+  image: { repository: registry.example/os/edge, digest: sha256:${'a'.repeat(64)} }
+`
+
+it('validates a directory without a controller', async () => {
+  const dir = await directory({ 'fleets/edge.yaml': fleet, 'README.md': 'not ours', '.git/x.yaml': ':' })
+  expect(await run('validate', dir)).toEqual({ status: 0, out: '1 file, 1 fleet: valid\n', note: '' })
+})
+
+it('prints what is wrong as a compiler does, and ends 1', async () => {
+  const dir = await directory({ 'edge.yaml': fleet.replace('selector:', 'selektor:'), 'more.yml': fleet })
+  const { status, out, note } = await run('validate', dir)
+  expect({ status, out }).toEqual({ status: 1, out: '' })
+  expect(note).toMatch(new RegExp(`^${dir}/edge\\.yaml:5:3: .*selektor`, 'm'))
+  expect(note).toMatch(/^> 5 \|/m)
+  expect(note).toMatch(/^2 files: \d+ errors?$/m)
+})
+
+it('ends 1 for a directory that is not there, an unknown command and a bad option', async () => {
+  expect(await run('validate', '/nowhere/at/all')).toMatchObject({ status: 1, out: '' })
+  expect(await run('valdate')).toMatchObject({
+    status: 1,
+    note: expect.stringContaining('Did you mean validate?'),
+  })
+  expect(await run('status', '--timeout', 'soon')).toMatchObject({ status: 1 })
+  expect(await run('describe', 'host')).toMatchObject({
+    status: 1,
+    note: expect.stringContaining('TYPE/NAME'),
+  })
+})
+
+it('says how to get a context when there is none', async () => {
+  const { status, note } = await run('status')
+  expect(status).toBe(1)
+  expect(note).toContain('start one with "bootfleet dev"')
+})
+
+it('writes precedence and exit statuses into the help', async () => {
+  const { status, out } = await run('--help')
+  expect(status).toBe(0)
+  expect(out).toContain('--context FILE, then BOOTFLEET_CONTEXT, then ~/.config/bootfleet/context.json')
+  expect(out).toContain('6 superseded')
+})
+
+it('paints only for a terminal that wants it', () => {
+  expect(wantsColour({}, true)).toBe(true)
+  expect(wantsColour({ NO_COLOR: '1' }, true)).toBe(false)
+  expect(wantsColour({ NO_COLOR: '' }, true)).toBe(true)
+  expect(wantsColour({ TERM: 'dumb' }, true)).toBe(false)
+  expect(wantsColour({}, false)).toBe(false)
+})
+
+async function run(...args: string[]): Promise<{ status: number; out: string; note: string }> {
+  let out = ''
+  let note = ''
+  const terminal: Terminal = {
+    out: (text) => void (out += text),
+    note: (text) => void (note += text),
+    environment: {},
+    homeDir: '/nowhere',
+    interactive: false,
+    colour: false,
+    columns: () => 80,
+    signal: new AbortController().signal,
+  }
+  const status = await runProgram(args, terminal)
+  return { status, out, note }
+}
+
+async function directory(files: Record<string, string>): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'bootfleet-validate-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(dir, path, '..'), { recursive: true })
+    await writeFile(join(dir, path), text)
+  }
+  return dir
+}
