@@ -107,6 +107,7 @@ describe('leadership over a real nats-server', () => {
     await server.restart()
     await eventsSoon().toMatch(/cut leads \d+\ncut ends \d+\ncut leads/)
     await leader.stop()
+    expect(events.at(-1)).toMatch(/ends/)
   })
 
   it('is lost at the next renewal when another wrote the lease', async () => {
@@ -126,6 +127,7 @@ describe('leadership over a real nats-server', () => {
     await eventsSoon().toMatch(/robbed ends/)
     await eventsSoon().toMatch(/robbed leads 100/)
     await leader.stop()
+    expect(events.at(-1)).toMatch(/ends/)
   })
 
   it('ends one term on an operating error and leads on in the next', async () => {
@@ -138,5 +140,6 @@ describe('leadership over a real nats-server', () => {
     })
     await eventsSoon().toMatch(/failing leads \d+\nfailing leads/)
     await leader.stop()
+    expect(events.at(-1)).toMatch(/ends/)
   })
 })

@@ -1,0 +1,153 @@
+import 'reflect-metadata'
+import { create } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { credentials } from '@grpc/grpc-js'
+import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js'
+import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509'
+import pino from 'pino'
+import { ControllerError } from '../../controller/errors.ts'
+import { createAgentService } from '../../controller/grpc/agent-service.ts'
+import { createOperatorService } from '../../controller/grpc/operator-service.ts'
+import { startGrpcServer } from '../../controller/grpc/server.ts'
+import { createAuthority, openAuthority } from '../../controller/pki/certificate-authority.ts'
+import type { CertificateAuthority, KeyAndCertificate } from '../../controller/pki/certificate-authority.ts'
+import type { HostReport } from '../../controller/rollout/types.ts'
+import { AgentService, AttachRequestSchema, Phase } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import type { AttachRequest, AttachResponse } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { OperatorService } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { createClient } from '../../proto/grpc.ts'
+import type { ServiceClient } from '../../proto/grpc.ts'
+
+type AttachStream = ClientDuplexStream<AttachRequest, AttachResponse>
+type MessageInit = Exclude<MessageInitShape<typeof AttachRequestSchema>, AttachRequest>
+export type HostIdentity = KeyAndCertificate & { readonly hostId: string }
+export type TakenReport = {
+  readonly report: HostReport
+  readonly store: () => void
+  readonly refuse: (error: Error) => void
+}
+
+/** The gRPC server over real TLS, in front of a controller that only notes what reaches it. */
+export type GrpcWorld = {
+  readonly address: string
+  readonly authority: CertificateAuthority
+  readonly host: HostIdentity
+  readonly operator: KeyAndCertificate
+  enrolled: Set<string>
+  taken: TakenReport[]
+  attachments: { detached: boolean }[]
+  leads: boolean
+  attach(identity: KeyAndCertificate): AttachStream
+  operatorClient(identity: KeyAndCertificate | null): ServiceClient<typeof OperatorService>
+  /** As between two tests: everyone enrolled again, nothing noted, every client closed. */
+  reset(): void
+  close(): Promise<void>
+}
+
+export const bootId = '6d1c'
+
+export async function startGrpcWorld(): Promise<GrpcWorld> {
+  const logger = pino({ level: 'silent' })
+  const authority = await openAuthority(await createAuthority())
+  const host = await newHost(authority, 60_000)
+  const clients: { close(): void }[] = []
+  const server = await startGrpcServer({
+    listen: '127.0.0.1:0',
+    tls: {
+      certificateAuthorityPem: authority.certificatePem,
+      ...(await authority.issueServer({ dns: [], ip: [] })),
+    },
+    agentService: createAgentService(
+      {
+        isEnrolled(hostId) {
+          if (!world.leads) throw new ControllerError('NotLeader', 'another leads')
+          return world.enrolled.has(hostId)
+        },
+        attach() {
+          const attachment = { detached: false }
+          world.attachments.push(attachment)
+          return {
+            report: (taken) =>
+              new Promise((store, refuse) => world.taken.push({ report: taken, store, refuse })),
+            progress: () => undefined,
+            seen: () => undefined,
+            detach: () => {
+              attachment.detached = true
+            },
+          }
+        },
+      },
+      logger,
+    ),
+    operatorService: createOperatorService(
+      {
+        snapshot() {
+          throw new ControllerError('NotLeader', 'another leads')
+        },
+        sync: () => Promise.reject(new Error('/secret/path')),
+        control: () => Promise.reject(new ControllerError('NotFound', 'no such fleet')),
+        enrol: ({ name }) =>
+          Promise.resolve({ hostId: name, certificatePem: '', certificateAuthorityPem: '' }),
+        listen: () => null,
+      },
+      logger,
+    ),
+  })
+  const world: GrpcWorld = {
+    address: server.address,
+    authority,
+    host,
+    operator: await authority.issueOperator('kim'),
+    enrolled: new Set([host.hostId]),
+    taken: [],
+    attachments: [],
+    leads: true,
+    attach(identity) {
+      const target = { address: server.address, credentials: channel(authority, identity) }
+      const client = createClient(AgentService, target)
+      clients.push(client)
+      return client.attach({})
+    },
+    operatorClient(identity) {
+      const target = { address: server.address, credentials: channel(authority, identity) }
+      const client = createClient(OperatorService, target)
+      clients.push(client)
+      return client
+    },
+    reset() {
+      for (const client of clients.splice(0)) client.close()
+      Object.assign(world, { enrolled: new Set([host.hostId]), taken: [], attachments: [], leads: true })
+    },
+    close: () => server.close(),
+  }
+  return world
+}
+
+function channel(authority: CertificateAuthority, identity: KeyAndCertificate | null): ChannelCredentials {
+  const ca = Buffer.from(authority.certificatePem)
+  if (identity === null) return credentials.createSsl(ca)
+  return credentials.createSsl(ca, Buffer.from(identity.keyPem), Buffer.from(identity.certificatePem))
+}
+
+/** With a key of its own, certified by `by`. */
+export async function newHost(by: CertificateAuthority, lifetimeMs: number): Promise<HostIdentity> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const request = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: algorithm })
+  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey))
+  const keyPem = `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`
+  return { keyPem, ...(await by.issueHost(request.toString('pem'), lifetimeMs)) }
+}
+
+/** The status that the server ends the stream with. */
+export function ended(stream: ClientDuplexStream<AttachRequest, AttachResponse>): Promise<ServiceError> {
+  stream.on('data', () => undefined)
+  return new Promise((resolve) => stream.on('error', (error) => resolve(error as ServiceError)))
+}
+
+export function message(sequence: number, body: NonNullable<MessageInit['message']>): AttachRequest {
+  return create(AttachRequestSchema, { sequence: BigInt(sequence), message: body })
+}
+export const report = (sequence: number) =>
+  message(sequence, { case: 'report', value: { phase: Phase.IDLE, bootId } })
+export const heartbeat = (sequence: number) => message(sequence, { case: 'heartbeat', value: {} })
