@@ -9,6 +9,9 @@ export type Health = {
   addTo(server: Server): void
 }
 
+/** An object, because grpc-js takes an empty string for a request that never came. */
+type Request = { readonly service: string }
+
 const SERVING = 1
 const NOT_SERVING = 2
 
@@ -27,16 +30,16 @@ export function createHealth(): Health {
         path: '/grpc.health.v1.Health/Check',
         requestStream: false,
         responseStream: false,
-        requestSerialize: encodeText,
-        requestDeserialize: decodeText,
+        requestSerialize: encodeRequest,
+        requestDeserialize: decodeRequest,
         responseSerialize: encodeNumber,
         responseDeserialize: decodeNumber,
       }
       server.addService(
         { check },
         {
-          check(call: ServerUnaryCall<string, number>, done: sendUnaryData<number>) {
-            if (call.request === '') done(null, answer)
+          check(call: ServerUnaryCall<Request, number>, done: sendUnaryData<number>) {
+            if (call.request.service === '') done(null, answer)
             else done(serviceError(status.NOT_FOUND, 'only the server as a whole is checked'))
           },
         },
@@ -45,20 +48,20 @@ export function createHealth(): Health {
   }
 }
 
-function encodeText(text: string): Buffer {
-  return Buffer.from(new BinaryWriter().tag(1, WireType.LengthDelimited).string(text).finish())
+function encodeRequest({ service }: Request): Buffer {
+  return Buffer.from(new BinaryWriter().tag(1, WireType.LengthDelimited).string(service).finish())
 }
 
 function encodeNumber(value: number): Buffer {
   return Buffer.from(new BinaryWriter().tag(1, WireType.Varint).int32(value).finish())
 }
 
-function decodeText(bytes: Buffer): string {
-  let text = ''
+function decodeRequest(bytes: Buffer): Request {
+  let service = ''
   eachField(bytes, (reader) => {
-    text = reader.string()
+    service = reader.string()
   })
-  return text
+  return { service }
 }
 
 function decodeNumber(bytes: Buffer): number {
@@ -69,12 +72,12 @@ function decodeNumber(bytes: Buffer): number {
   return value
 }
 
-/** Calls back for field 1, which is all that these messages have; others are skipped. */
+/** Calls back for field 1, which is all that these messages have; whatever else may follow it is not read. */
 function eachField(bytes: Buffer, read: (reader: BinaryReader) => void): void {
   const reader = new BinaryReader(bytes)
   while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag()
-    if (field === 1) read(reader)
-    else reader.skip(wireType)
+    const [field] = reader.tag()
+    if (field !== 1) return
+    read(reader)
   }
 }
