@@ -1,7 +1,6 @@
 // Bundle each shipped program into one file under dist/ (the agent and container-snap start many times,
 // and a bundle starts six times faster than the sources under tsx).
-import { chmod, readFile, rename, rm, symlink } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { chmod, rename, rm, symlink } from 'node:fs/promises'
 import { build } from 'esbuild'
 
 const programs = {
@@ -14,31 +13,6 @@ const programs = {
 const banner = `#!/usr/bin/env node
 import { createRequire as __createRequire } from 'node:module'
 const require = __createRequire(import.meta.url)`
-
-// This package reads its .proto file beside itself at run time; a bundle has no such file, so it carries the
-// parsed one.
-const healthProto = {
-  name: 'health-proto',
-  setup(esbuild) {
-    esbuild.onLoad({ filter: /grpc-health-check\/build\/src\/health\.js$/ }, async ({ path }) => {
-      const require = createRequire(path)
-      const protobuf = require('protobufjs')
-      const parsed = protobuf.parse(
-        await readFile(require.resolve('../../proto/health/v1/health.proto'), 'utf8'),
-        {
-          keepCase: true,
-        },
-      )
-      const source = await readFile(path, 'utf8')
-      const embedded = source
-        .replace("loadSync)('health/v1/health.proto'", `fromJSON)(${JSON.stringify(parsed.root.toJSON())}`)
-        .replace(/^exports\.protoPath = .*$/m, '')
-      if (embedded.includes('loadSync') || embedded.includes('protoPath ='))
-        throw new Error(`${path} is not as expected`)
-      return { contents: embedded, loader: 'js' }
-    })
-  },
-}
 
 for (const [name, entry] of Object.entries(programs)) {
   // The real file ends in .mjs, so that Node reads it as a module wherever the link to it stands.
@@ -54,7 +28,6 @@ for (const [name, entry] of Object.entries(programs)) {
     keepNames: true,
     legalComments: 'none',
     banner: { js: banner },
-    plugins: [healthProto],
     logLevel: 'warning',
   })
   await chmod(`${outfile}.new`, 0o755)
