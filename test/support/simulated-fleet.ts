@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,6 +32,8 @@ export type SimulatedFleetOptions = {
 /** Real agents, each with its own identity, stream and subscription; only the machine below is simulated. */
 export async function startSimulatedFleet(options: SimulatedFleetOptions): Promise<SimulatedFleet> {
   const stopping = new AbortController()
+  // Every host listens; Node warns above ten.
+  setMaxListeners(0, stopping.signal)
   const unavailable = new Set<string>()
   let unavailableMax = 0
   const watch = (name: string, driver: HostDriver): HostDriver => ({
