@@ -42,25 +42,15 @@ function pickDenial(denied: DeniedDigest): { readonly digest: string; readonly r
   return { digest: denied.digest, reason: denied.reason }
 }
 
-/** Which parts of the population may get grants now, in order. */
+/** Which parts of the population may get grants now, in order; a rollback begins with the last wave. */
 function openBuckets(rollout: Rollout): readonly Bucket[] {
   const { state, waves } = rollout.record
-  switch (state.kind) {
-    case 'Progressing': {
-      const index = activeWaveIndex(waves)
-      const tail = rollout.buckets[waves.length] as Bucket
-      return waves[index]?.state === 'Running' ? [rollout.buckets[index] as Bucket, tail] : [tail]
-    }
-    case 'Succeeded':
-      return rollout.buckets
-    case 'RollingBack':
-    case 'RolledBack':
-    case 'RollbackFailed':
-      return rollout.buckets.toReversed()
-    case 'Paused':
-    case 'Superseded':
-      return []
+  if (state.kind === 'Progressing') {
+    const index = activeWaveIndex(waves)
+    const tail = rollout.buckets[waves.length] as Bucket
+    return waves[index]?.state === 'Running' ? [rollout.buckets[index] as Bucket, tail] : [tail]
   }
+  return state.kind === 'Succeeded' ? rollout.buckets : rollout.buckets.toReversed()
 }
 
 /**

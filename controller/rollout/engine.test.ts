@@ -150,7 +150,43 @@ describe('a fleet', () => {
   })
 })
 
+describe('a fleet after a crash', () => {
+  it('goes on with a rollback of which only the denial was durable', () => {
+    const world = rolledOut('1.0.0', 2)
+    world.broken.add(imageOf('2.0.0').digest)
+    want(world, [fleetWith('2.0.0')], 'c2')
+    dispatch(world, { kind: 'timer' })
+    while (![...world.agents.values()].some(({ phase }) => phase === 'RollingBack')) {
+      for (const agent of world.agents.values()) move(world, agent)
+    }
+    world.crashAfterWrites = 1
+    settleAll(world)
+    expect(world.crashAfterWrites).toBe(null)
+    expect(fleetView(world)).toMatchObject({ state: 'RolledBack' })
+    expect(fleetView(world).denied).toHaveLength(1)
+  })
+})
+
 describe('a host', () => {
+  it('says that its fleet is suspended before the first rollout', () => {
+    const world = newWorld()
+    enrol(world, 'h0', imageOf('0.0.0').digest)
+    want(world, [fleetWith('1.0.0', { suspend: true })], 'c1')
+    expect(why(world, 'h0')).toBe('Suspended')
+  })
+
+  it('of another fleet is not touched by a rollout, whatever it boots', () => {
+    const world = newWorld()
+    const of = (site: string) => ({ kind: 'match', labels: { site }, expressions: [] }) as const
+    const other = enrol(world, 'h0', imageOf('0.0.0').digest, { site: 'us' })
+    say(world, other, { bootedDigest: null, bootedManifestDigest: null })
+    enrol(world, 'h1', imageOf('0.0.0').digest, { site: 'eu' })
+    want(world, [fleetWith('1.0.0', { selector: of('eu') })], 'c1')
+    settleAll(world)
+    expect(other.plan).toBe(null)
+    expect(describeHosts(world.state, null, nowOf(world))[0]).toMatchObject({ bootedDigest: '', fleet: '' })
+  })
+
   it('is rejected when the image has no manifest for it', () => {
     const world = newWorld()
     const agent = enrol(world, 'h0', imageOf('0.0.0').digest)

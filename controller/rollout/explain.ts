@@ -23,15 +23,8 @@ export function explain(state: RolloutEngineState, hostId: string, now: Now): Ex
   const rollout = currentRollout(state, fleet)
   const elsewhere = grantElsewhere(host, rollout?.record.id ?? null)
   if (elsewhere !== null) return { kind: 'OldRolloutInFlight', rolloutId: elsewhere.rolloutId }
-  if (rollout === null) {
-    return (
-      fleetBlock(state, fleet) ?? {
-        kind: 'Progressing',
-        phase: 'Pending',
-        message: 'its rollout is being planned',
-      }
-    )
-  }
+  // A fleet that nothing blocks has a rollout from the moment it has a host.
+  if (rollout === null) return fleetBlock(state, fleet) as BlockingReason
   return inRollout(state, { fleet, rollout, host }, now)
 }
 

@@ -1,10 +1,10 @@
-import { fleetBlock } from './budget.ts'
 import { isHealthyOn, runsImage } from './evidence.ts'
 import { deniedSentence, describeRollout, rolloutSentence } from './rollout-views.ts'
 import type { RolloutView } from './rollout-views.ts'
-import { renderReason, shortImage } from './sentences.ts'
+import { shortImage } from './sentences.ts'
 import { currentRollout } from './state.ts'
 import type { Fleet, Rollout, RolloutEngineState } from './state.ts'
+import type { RolloutState } from './states.ts'
 import type { Now } from './types.ts'
 
 export type FleetView = {
@@ -36,7 +36,7 @@ export type FleetView = {
 export function describeFleets(state: RolloutEngineState, now: Now): readonly FleetView[] {
   return [...state.fleets.values()]
     .map((fleet) => describeFleet(state, fleet, now))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .toSorted((a, b) => Number(a.name > b.name) - Number(a.name < b.name))
 }
 
 function describeFleet(state: RolloutEngineState, fleet: Fleet, now: Now): FleetView {
@@ -80,37 +80,27 @@ function verdictOf(state: RolloutEngineState, fleet: Fleet): Verdict {
   const denied = fleet.record.denied.find(({ digest }) => digest === wanted.image.digest)
   if (denied !== undefined) return { state: 'Held', message: deniedSentence(denied.reason, wanted) }
   if (rollout === null || wanted.revision !== fleet.record.stable?.revision) {
-    return {
-      state: 'Pending',
-      message: fleet.members.size === 0 ? 'no host matches its selector' : 'not planned yet',
-    }
+    return { state: 'Pending', message: 'no host matches its selector' }
   }
   return rollout.record.state.kind === 'RollingBack'
     ? { state: 'Progressing', message: rolloutSentence(state, rollout) }
     : { state: 'Synced', message: `back on ${shortImage(wanted.image)}` }
 }
 
+const stateOf: Readonly<Record<RolloutState['kind'], FleetView['state']>> = {
+  Progressing: 'Progressing',
+  Paused: 'Paused',
+  Succeeded: 'Synced',
+  RollingBack: 'Progressing',
+  RolledBack: 'RolledBack',
+  RollbackFailed: 'Failed',
+  Superseded: 'Pending',
+}
+
 function ofRollout(state: RolloutEngineState, fleet: Fleet, rollout: Rollout): Verdict {
-  const message = rolloutSentence(state, rollout)
-  switch (rollout.record.state.kind) {
-    case 'Progressing': {
-      const block = fleet.members.size === 0 ? null : fleetBlock(state, fleet)
-      if (block !== null) return { state: 'Held', message: renderReason(block) }
-      return fleet.members.size === 0
-        ? { state: 'Pending', message: 'no host matches its selector' }
-        : { state: 'Progressing', message }
-    }
-    case 'Paused':
-      return { state: 'Paused', message }
-    case 'Succeeded':
-      return { state: 'Synced', message }
-    case 'RollingBack':
-      return { state: 'Progressing', message }
-    case 'RolledBack':
-      return { state: 'RolledBack', message }
-    case 'RollbackFailed':
-      return { state: 'Failed', message }
-    case 'Superseded':
-      return { state: 'Pending', message }
+  const { kind } = rollout.record.state
+  if (kind === 'Progressing' && fleet.members.size === 0) {
+    return { state: 'Pending', message: 'no host matches its selector' }
   }
+  return { state: stateOf[kind], message: rolloutSentence(state, rollout) }
 }

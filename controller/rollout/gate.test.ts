@@ -159,6 +159,20 @@ describe('a gate', () => {
     expect(rolloutView(world).waves[0]?.hostsFailed).toBe(1)
   })
 
+  it('skips a wave of explicitly no hosts', () => {
+    const { world } = worldOf(1)
+    want(
+      world,
+      [
+        fleetWith('1.0.0', {
+          strategy: strategyWith({ waves: [{ name: 'canary', upTo: none, soakMs: 0 }] }),
+        }),
+      ],
+      'c1',
+    )
+    expect(rolloutView(world).waves.map(({ state }) => state)).toEqual(['Skipped', 'Running'])
+  })
+
   it('skips a wave whose hosts all left after they were granted', () => {
     const world = newWorld()
     const ids = ['h0', 'h1']

@@ -1,5 +1,5 @@
 import type { FailureLimit } from '../desired-state/types.ts'
-import { fleetBlock } from './budget.ts'
+import { denialOf, fleetBlock } from './budget.ts'
 import { endGrant } from './grants.ts'
 import { bucketIndexOf, recountFleet } from './contribution.ts'
 import { pauseRollout } from './pause.ts'
@@ -32,28 +32,25 @@ export function advanceTime(state: RolloutEngineState, changes: Changes, fleet: 
 
 /** A rollback is timed in the wave that failed. */
 function timedWaveIndex(rollout: RolloutRecord): number {
-  switch (rollout.state.kind) {
-    case 'Progressing':
-      return activeWaveIndex(rollout.waves)
-    case 'RollingBack':
-      return rollout.waves.findIndex((wave) => wave.state === 'Failed')
-    case 'Paused':
-    case 'Succeeded':
-    case 'RolledBack':
-    case 'RollbackFailed':
-    case 'Superseded':
-      return -1
-  }
+  if (rollout.state.kind === 'Progressing') return activeWaveIndex(rollout.waves)
+  if (rollout.state.kind !== 'RollingBack') return -1
+  return rollout.waves.findIndex((wave) => wave.state === 'Failed')
 }
 
-/** Moves the active wave as far as today's counts allow. */
+/**
+ * Moves the active wave as far as today's counts allow. A denial of the rollout's own digest that is durable while
+ * its header still says Progressing is a failure that a crash cut short.
+ */
 export function passGates(state: RolloutEngineState, changes: Changes, fleet: Fleet): void {
   const rollout = currentRollout(state, fleet)
-  if (rollout === null || fleet.members.size === 0 || fleetBlock(state, fleet) !== null) return
+  if (rollout === null || fleet.members.size === 0) return
+  const block = fleetBlock(state, fleet)
+  const isDenied = denialOf(fleet, rollout.record.image.digest) !== null
+  if (block !== null && !(block.kind === 'Denied' && isDenied)) return
   while (rollout.record.state.kind === 'Progressing') {
     const index = activeWaveIndex(rollout.record.waves)
     if (index === -1) return succeed(state, changes, { fleet, rollout })
-    const next = stepWave(rollout, index)
+    const next = isDenied ? failed : stepWave(rollout, index)
     if (next === null) return
     if (next.kind === 'failed') return failWave(state, changes, { fleet, rollout, index })
     if (next.kind === 'pause')
@@ -74,6 +71,8 @@ type Step =
       readonly kind: 'pause'
       readonly cause: { readonly kind: 'Unreachable' | 'Deadline'; readonly message: string }
     }
+
+const failed = { kind: 'failed' } as const
 
 function stepWave(rollout: Rollout, index: number): Step | null {
   const wave = rollout.record.waves[index] as WaveRecord

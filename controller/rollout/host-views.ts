@@ -6,7 +6,7 @@ import { renderReason } from './sentences.ts'
 import { currentRollout, nameOf, ownerOf } from './state.ts'
 import type { Host, Rollout, RolloutEngineState } from './state.ts'
 import type { HostPhase } from './states.ts'
-import type { Now } from './types.ts'
+import type { GrantRecord, Now } from './types.ts'
 
 export type HostInRolloutView = {
   readonly hostId: string
@@ -101,7 +101,6 @@ export function phaseOf(rollout: Rollout, host: Host): HostPhase {
     case 'Soaking':
       return 'Skipped'
     case 'Cancelled':
-      return rollout.record.state.kind === 'Superseded' ? 'Superseded' : 'Cancelled'
     case 'Failed':
       return 'Cancelled'
     case 'Pending':
@@ -132,7 +131,9 @@ export function attentionOf(
       hostName: nameOf(host),
       phase: phaseOf(rollout, host),
       wave: rollout.record.waves[bucketIndexOf(rollout, host)]?.name ?? '',
-      message: isCurrent ? sentenceOf(state, host, now) : (host.grants.get(rollout.record.id)?.message ?? ''),
+      message: isCurrent
+        ? sentenceOf(state, host, now)
+        : (host.grants.get(rollout.record.id) as GrantRecord).message,
     }))
     .filter((view) => view.phase !== 'Succeeded')
     .toSorted((a, b) => urgency(a.phase) - urgency(b.phase) || compare(a.hostName, b.hostName))
@@ -145,5 +146,5 @@ function urgency(phase: HostPhase): number {
 }
 
 function compare(a: string, b: string): number {
-  return a < b ? -1 : 1
+  return Number(a > b) - Number(a < b)
 }

@@ -10,26 +10,20 @@ export function imageOf(rollout: RolloutRecord, direction: Direction): ResolvedI
   return direction === 'Back' && rollout.from !== null ? rollout.from.image : rollout.image
 }
 
-/** Which image a host needs a new attempt for, were there no limits; null when none. */
+/** Which image a host needs a new attempt for from its fleet's current rollout, were there no limits; null: none. */
 export function needOf(rollout: RolloutRecord, host: Host, isTail: boolean): Direction | null {
   if (host.record === null) return null
   const { report } = host.record
   const grant = host.grants.get(rollout.id) ?? null
   if (grant !== null && !isEnded(grant.phase)) return null
-  switch (rollout.state.kind) {
-    case 'Progressing':
-    case 'Paused':
-      return isTail ? stableOnly(rollout, grant, report) : firstForward(grant)
-    case 'Succeeded':
-      return forwardAsKeeper(rollout, grant, report)
-    case 'RollingBack':
-      return backFromTrial(rollout, grant, report)
-    case 'RolledBack':
-    case 'RollbackFailed':
-      return backUnlessThere(rollout, grant, report)
-    case 'Superseded':
-      return null
+  const { kind } = rollout.state
+  if (kind === 'Progressing' || kind === 'Paused') {
+    return isTail ? stableOnly(rollout, grant, report) : firstForward(grant)
   }
+  if (kind === 'Succeeded') return forwardAsKeeper(rollout, grant, report)
+  return kind === 'RollingBack'
+    ? backFromTrial(rollout, grant, report)
+    : backUnlessThere(rollout, grant, report)
 }
 
 function firstForward(grant: GrantRecord | null): Direction | null {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sizeOf } from '../desired-state/amount.ts'
 import { imageOf } from '../../test/support/rollout-agent.ts'
+import { nowOf } from '../../test/support/rollout-fleet.ts'
 import { cases, commit, hourMs, perform, startCase, strategy } from '../../test/support/rollout-cases.ts'
 import { checkReopened, durable } from '../../test/support/rollout-twin.ts'
 import { connect, enrol, newWorld, pass, settleAll, silence } from '../../test/support/rollout-world.ts'
@@ -114,6 +115,15 @@ describe('any fleet under any order of events', () => {
         for (const agent of world.agents.values()) {
           agent.behaviour = 'good'
           connect(world, agent)
+        }
+        pass(world, 8 * hourMs)
+        const { denied, stable } = world.store.fleets.get('edge') ?? { denied: [], stable: null }
+        const isHeld =
+          world.wanted?.fleets.length === 0 ||
+          describeRollouts(world.state, 'edge', nowOf(world))[0]?.pausedFor !== ''
+        for (const { digest } of denied) {
+          const stays = [...world.agents.values()].some((agent) => agent.digest === digest)
+          expect(stays && stable !== null && !isHeld).toBe(false)
         }
         commit(world, random.plan, '9.0.0')
         pass(world, 8 * hourMs)

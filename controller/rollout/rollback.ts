@@ -17,7 +17,7 @@ export function failWave(state: RolloutEngineState, changes: Changes, failing: F
   const { fleet, rollout, index } = failing
   const { record } = rollout
   const wave = record.waves[index] as WaveRecord
-  const cause = causeOf(state, rollout, wave)
+  const cause = denialOf(fleet, record.image.digest)?.reason ?? causeOf(state, rollout, wave)
   const atMs = changes.now.wallMs
   const isStable = fleet.record.stable?.image.digest === record.image.digest
   if (wave.onFailure === 'Pause' || isStable) {

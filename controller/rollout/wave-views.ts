@@ -91,8 +91,6 @@ function activeName({ record }: Rollout): string {
 export function activeWaveSentence(state: RolloutEngineState, rollout: Rollout): string {
   const { waves } = rollout.record
   const index = activeWaveIndex(waves)
-  const view = describeWaves(state, rollout)[index]
-  return view === undefined
-    ? 'every wave is over'
-    : `wave ${index + 1}/${waves.length} "${view.name}": ${view.message}`
+  const view = describeWaves(state, rollout)[index] as WaveView
+  return `wave ${index + 1}/${waves.length} "${view.name}": ${view.message}`
 }
