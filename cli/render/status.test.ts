@@ -33,7 +33,10 @@ function edge(source: { rejection?: { commit: string; issues: string[] }; error?
         hostsUpdated: 13,
         hostsHealthy: 13,
         message: 'wave 2/3 "tenth": soaking',
-        denied: [{ digest: from, reason: 'check web-up failed' }],
+        denied: [
+          { digest, reason: 'check web-up failed' },
+          { digest: from, reason: 'older' },
+        ],
         rollout: {
           fleet: 'edge',
           commit: '3f2a91c0ffee',
@@ -61,7 +64,7 @@ it('shows one line per fleet and what is denied', () => {
     `source file:///srv/fleet.git main · commit 3f2a91c "Bump"
 FLEET  REVISION      IMAGE                STATUS         UPDATED  HEALTHY  MESSAGE
 edge   3f2a91c (2m)  42.1.0@9c41d0aa7b12  ◐ Progressing  13/120   13/120   wave 2/3 "tenth": soaking
- ⊘ denied edge: ${from}: check web-up failed
+ ⊘ denied edge: ${digest}: check web-up failed
 `,
   )
 })
@@ -82,7 +85,8 @@ it('shows waves as bars and the hosts that need attention', () => {
     ' canary  1/1    ████████████████████  ✔ Succeeded  soaked 2h',
     ' rest    0/107  ░░░░░░░░░░░░░░░░░░░░  · Pending    waits for wave "tenth"',
     ' ✖ till-17  RolledBack  fell back',
-    ` ⊘ denied ${from}: check web-up failed`,
+    ` ⊘ denied ${digest}: check web-up failed`,
+    ` ⊘ denied ${from}: older`,
     '',
   ])
 })

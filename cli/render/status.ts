@@ -19,7 +19,8 @@ export function renderStatus(status: Status, { style, headers }: StatusView): st
   let text = headers && status.source !== undefined ? renderSource(status.source, style) : ''
   text += renderTable(headers ? [columns, ...rows] : rows)
   if (rows.length === 0 && headers) text += style('quiet', 'no fleets: the commit in force declares none\n')
-  for (const fleet of status.fleets) text += deniedLines(fleet, style, `${fleet.name}: `)
+  for (const fleet of status.fleets)
+    text += deniedLines(fleet, style, { prefix: `${fleet.name}: `, only: fleet.digest })
   return withTrouble(text, renderSourceTrouble(status.source, style))
 }
 
@@ -29,7 +30,7 @@ export function renderFleet(status: Status, fleet: FleetStatus, view: StatusView
   const row = fleetRow(fleet, status.observedAtMs, style)
   let text = renderTable(view.headers ? [columns, row] : [row])
   if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, style)}`
-  text += deniedLines(fleet, style, '')
+  text += deniedLines(fleet, style, { prefix: '', only: null })
   return withTrouble(text, renderSourceTrouble(status.source, style))
 }
 
@@ -72,8 +73,14 @@ function attentionRow(host: HostInRollout, style: Style): string[] {
   return [` ${glyphOf(host.phase, style)} ${host.hostName}`, host.phase, `${host.message}${progress}`]
 }
 
-function deniedLines(fleet: FleetStatus, style: Style, prefix: string): string {
+/** `only`: at a glance, what matters is a digest that is denied and still wanted. */
+function deniedLines(
+  fleet: FleetStatus,
+  style: Style,
+  { prefix, only }: { readonly prefix: string; readonly only: string | null },
+): string {
   return fleet.denied
+    .filter(({ digest }) => only === null || digest === only)
     .map(({ digest, reason }) => ` ${style('bad', '⊘ denied')} ${prefix}${digest}: ${reason}\n`)
     .join('')
 }
