@@ -69,7 +69,13 @@ async function connectOperator(
   const [ca, key, certificate] = await Promise.all(files)
   if (ca === undefined || key === undefined || certificate === undefined)
     throw new Error('no operator identity')
-  return createClient(OperatorService, { address, credentials: credentials.createSsl(ca, key, certificate) })
+  // An IP address is no TLS server name (RFC 6066).
+  const options = { 'grpc.ssl_target_name_override': 'localhost' }
+  return createClient(OperatorService, {
+    address,
+    credentials: credentials.createSsl(ca, key, certificate),
+    options,
+  })
 }
 
 /** One unary call as a promise, tried again while the controller is away. */
