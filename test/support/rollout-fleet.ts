@@ -5,7 +5,7 @@ import type { RolloutView } from '../../controller/rollout/rollout-views.ts'
 import type { HostReport, WantedFleet } from '../../controller/rollout/types.ts'
 import { imageOf, reportOf } from './rollout-agent.ts'
 import type { SimulatedAgent } from './rollout-agent.ts'
-import { dispatch } from './rollout-world.ts'
+import { dispatch, enrol, newWorld, settleAll, want } from './rollout-world.ts'
 import type { World } from './rollout-world.ts'
 
 const minuteMs = 60_000
@@ -64,4 +64,13 @@ export function why(world: World, hostId: string): string {
 
 export function nowOf(world: World): { readonly wallMs: number; readonly elapsedMs: number } {
   return { wallMs: world.wallMs, elapsedMs: 0 }
+}
+
+/** A fleet `edge` whose hosts h0, h1… all run a version that is stable. */
+export function rolledOut(version: string, count = 1): World {
+  const world = newWorld()
+  for (let index = 0; index < count; index += 1) enrol(world, `h${index}`, imageOf('0.0.0').digest)
+  want(world, [fleetWith(version)], 'c1')
+  settleAll(world)
+  return world
 }
