@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { imageOf, reportOf } from '../../test/support/rollout-agent.ts'
-import { fleetView, fleetWith, nowOf, rolledOut } from '../../test/support/rollout-fleet.ts'
+import { fleetView, fleetWith, strategyWith, nowOf, rolledOut } from '../../test/support/rollout-fleet.ts'
 import {
   dispatch,
   enrol,
@@ -13,6 +13,17 @@ import {
 import { apply, describeFleets, describeHosts, describeRollouts, open } from './engine.ts'
 
 describe('opening', () => {
+  it('publishes nothing for a host that was never granted anything, and goes on with a step under way', () => {
+    const world = newWorld()
+    for (const id of ['h0', 'h1']) enrol(world, id, imageOf('0.0.0').digest)
+    const waves = [{ name: 'canary', upTo: { kind: 'count', count: 1 }, soakMs: 0 }] as const
+    want(world, [fleetWith('1.0.0', { strategy: strategyWith({ waves }) })], 'c1')
+    dispatch(world, { kind: 'timer' })
+    const opened = open(recordsOf(world.store), nowOf(world))
+    expect(opened.decision.publishes).toHaveLength(1)
+    expect(opened.decision.publishes[0]?.stageUntilMs).toBeGreaterThan(world.wallMs)
+  })
+
   it('publishes the newest plan of hosts that ended several rollouts', () => {
     const world = rolledOut('1.0.0')
     want(world, [fleetWith('2.0.0')], 'c2')
