@@ -9,7 +9,11 @@ export type Mail =
 export type Mailbox = {
   /** There is at most one operation, so there is at most one result. */
   putResult(event: ResultEvent): void
-  /** Only the newest plan counts: one that was not read yet is replaced. */
+  /**
+   * Unread plans wait in the order they came: a plan that was published just now can overtake the answer that
+   * still carries the one before it, so the last to arrive need not be the newest, and only `accept()` can tell.
+   * Of more than {@link PLANS_MAX} the oldest to arrive is dropped.
+   */
   putPlan(bytes: Uint8Array): void
   /** Next mail, results first; `timer` at `wakeAtMs` (wall clock) when nothing else came; null when `signal` fires. */
   next(wakeAtMs: number | null, signal: AbortSignal): Promise<Mail | null>
@@ -17,18 +21,17 @@ export type Mailbox = {
 
 /** No wait is longer, so that a clock that was set is noticed. */
 const WAIT_MAX_MS = 60_000
+const PLANS_MAX = 8
 
 export function openMailbox(): Mailbox {
   const results: ResultEvent[] = []
-  let plan: Uint8Array | null = null
+  const plans: Uint8Array[] = []
   let arrived = new AbortController()
   const take = (): Mail | null => {
     const event = results.shift()
     if (event !== undefined) return { kind: 'result', event }
-    if (plan === null) return null
-    const bytes = plan
-    plan = null
-    return { kind: 'plan', bytes }
+    const bytes = plans.shift()
+    return bytes === undefined ? null : { kind: 'plan', bytes }
   }
   return {
     putResult: (event) => {
@@ -36,7 +39,8 @@ export function openMailbox(): Mailbox {
       arrived.abort()
     },
     putPlan: (bytes) => {
-      plan = bytes
+      plans.push(bytes)
+      if (plans.length > PLANS_MAX) plans.shift()
       arrived.abort()
     },
     next: async (wakeAtMs, signal) => {
