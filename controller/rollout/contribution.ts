@@ -81,7 +81,7 @@ function bucketContribution(fleet: Fleet, rollout: Rollout, host: Host): Contrib
   const reachable = member && host.connected && host.record !== null
   const need = member ? needOf(rollout.record, host, index === rollout.record.waves.length) : null
   const mayStage = reachable && need !== null && grantElsewhere(host, rollout.record.id) === null
-  const queued = (isHostBroken(host) ? '0' : '1') + orderKey(rollout.record.revision, host.id)
+  const queued = (isHostBroken(host) ? '0' : '1') + orderKeyOf(rollout, host)
   const hostClass = classOf(grant, member)
   const marks = grant === null ? [] : grantMarks(rollout, host, grant)
   if (!reachable) marks.push(...silenceMarks(grant, hostClass))
@@ -94,6 +94,14 @@ function bucketContribution(fleet: Fleet, rollout: Rollout, host: Host): Contrib
     toStage: mayStage ? queued : null,
     toActivate: reachable && waitsForSlot(grant) ? queued : null,
   }
+}
+
+function orderKeyOf(rollout: Rollout, host: Host): string {
+  const known = rollout.orderKeys.get(host.id)
+  if (known !== undefined) return known
+  const key = orderKey(rollout.record.revision, host.id)
+  rollout.orderKeys.set(host.id, key)
+  return key
 }
 
 function silenceMarks(grant: GrantRecord | null, hostClass: HostClass): readonly Mark[] {
@@ -122,9 +130,9 @@ function grantMarks(rollout: Rollout, host: Host, grant: GrantRecord): Mark[] {
 
 /** Hosts that enrolled after the rollout began are in the tail, whatever their place in the order. */
 export function bucketIndexOf(rollout: Rollout, host: Host): number {
-  const { waves, revision, startedAtMs } = rollout.record
+  const { waves, startedAtMs } = rollout.record
   const joined = (host.enrolment?.enrolledAtMs ?? 0) > startedAtMs
-  return joined ? waves.length : waveIndexOf(waves, orderKey(revision, host.id))
+  return joined ? waves.length : waveIndexOf(waves, orderKeyOf(rollout, host))
 }
 
 function classOf(grant: GrantRecord | null, member: boolean): HostClass {

@@ -37,6 +37,8 @@ export type Rollout = {
   record: RolloutRecord
   /** One per wave, and at the end the tail: hosts that joined later. */
   readonly buckets: readonly Bucket[]
+  /** Hashing is what an event of one host would otherwise cost most. */
+  readonly orderKeys: Map<string, string>
   /** Time counted into a wave since the header was written. */
   unsavedMs: number
 }
@@ -147,7 +149,7 @@ export function ownerOf(host: Host): string | null {
 }
 
 export function newRollout(record: RolloutRecord): Rollout {
-  return { record, buckets: [...record.waves, null].map(emptyBucket), unsavedMs: 0 }
+  return { record, buckets: [...record.waves, null].map(emptyBucket), orderKeys: new Map(), unsavedMs: 0 }
 }
 
 function emptyBucket(): Bucket {
