@@ -1,6 +1,18 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import type { KnownImages } from './wanted-fleets.ts'
+
+const KnownImage: z.ZodType<KnownImages[string]> = z.object({
+  reference: z.string(),
+  image: z.object({
+    repository: z.string(),
+    digest: z.string(),
+    version: z.string(),
+    manifests: z.record(z.string(), z.string()),
+  }),
+  health: z.object({ checks: z.array(z.string()), stableForMs: z.number() }),
+})
 
 /** The last commit in force, kept across restarts: should the head be invalid then, this one still holds. */
 export const AcceptedCommit = z.object({
@@ -9,6 +21,8 @@ export const AcceptedCommit = z.object({
   commit: z.string(),
   subject: z.string(),
   files: z.array(z.object({ path: z.string(), text: z.string() })),
+  /** What each fleet's image was last found to be: a restart must not need the registry to know it. */
+  images: z.record(z.string(), KnownImage).default({}),
 })
 export type AcceptedCommit = z.infer<typeof AcceptedCommit>
 

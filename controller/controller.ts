@@ -15,14 +15,13 @@ import type { Pki } from './pki/pki-directory.ts'
 import { openPublisher } from './plans/publisher.ts'
 import { createPresence } from './presence.ts'
 import type { Presence } from './presence.ts'
-import { findRollout } from './rollout-target.ts'
+import { findRollout, requireEffect } from './rollout-target.ts'
 import { SourceLoop } from './source-loop.ts'
 import { createGitSource } from './sources/git.ts'
 import { withoutCredentials } from './sources/git-url.ts'
 import { openHolderId, writeAddress } from './state-directory.ts'
 import { runLeadership } from './store/leadership.ts'
 import type { Store } from './store/store.ts'
-import { createWantedFleets } from './wanted-fleets.ts'
 
 export type ControllerOptions = {
   readonly config: Config
@@ -124,7 +123,7 @@ function openLeading(
   const { url, branch, path, pollInterval } = config.git
   const source = new SourceLoop({
     source: createGitSource({ url, branch, path, mirrorDir: join(config.stateDir, 'git') }),
-    wantedFleets: createWantedFleets(registry),
+    images: registry,
     stateDir: config.stateDir,
     term,
     url: withoutCredentials(url),
@@ -197,7 +196,9 @@ function operatorBackend({
     sync: () => leading().source.sync(),
     async control({ kind, target, actor, reason }) {
       const { engine } = leading()
-      const rolloutId = findRollout(this.snapshot().state, target)
+      const { state } = this.snapshot()
+      const rolloutId = findRollout(state, target)
+      requireEffect(state, { kind, rolloutId })
       await engine.submit({ kind, rolloutId, actor, reason })
       return { rolloutId }
     },

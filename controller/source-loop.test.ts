@@ -1,14 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ImageReference } from './desired-state/types.ts'
 import { ControllerError } from './errors.ts'
 import type { WantedFleet } from './rollout/types.ts'
 import { SourceLoop } from './source-loop.ts'
 import type { SourceSnapshot } from './source-loop.ts'
-import { createWantedFleets } from './wanted-fleets.ts'
 
 const logger = pino({ level: 'silent' })
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`
@@ -46,7 +45,7 @@ spec:
   return { commit, subject: `Subject ${commit}`, files: [{ path: 'fleet.yaml', text }] }
 }
 
-function start(term: number): SourceLoop {
+function start(term: number, pollIntervalMs = 3_600_000): SourceLoop {
   const stop = new AbortController()
   const resolver = {
     async resolve(image: ImageReference) {
@@ -70,12 +69,12 @@ function start(term: number): SourceLoop {
         return head
       },
     },
-    wantedFleets: createWantedFleets(resolver),
+    images: resolver,
     stateDir,
     term,
     url: 'https://git.example/fleet',
     branch: 'main',
-    pollIntervalMs: 3_600_000,
+    pollIntervalMs,
     logger,
     async want(commit, fleets) {
       wants.push({ commit, fleets })
@@ -169,6 +168,58 @@ describe('following the source', () => {
       error: 'fleet edge: asking r.example: no answer',
     })
     expect(wants.at(-1)?.fleets[0]?.image.digest).toBe(digest('a'))
+  })
+
+  it('wants the image it knew after a restart without a registry', async () => {
+    await start(1).sync()
+    for (const stop of stops.splice(0)) await stop()
+    tag = new ControllerError('RegistryUnreachable', 'asking r.example: no answer')
+    wants = []
+    await start(2).sync()
+    expect(wants[0]?.fleets[0]?.image).toMatchObject({
+      digest: digest('a'),
+      manifests: { amd64: digest('a') },
+    })
+  })
+
+  it('suspends at once a fleet whose new image cannot be resolved, and keeps its revision', async () => {
+    const loop = start(1)
+    await loop.sync()
+    tag = new ControllerError('RegistryUnreachable', 'asking r.example: no answer')
+    const { commit, subject, files } = snapshot('2', 'tag: next')
+    const [file] = files
+    head = { commit, subject, files: [{ path: 'fleet.yaml', text: `${file?.text}  suspend: true\n` }] }
+    await loop.sync()
+    const [before, after] = wants.map(({ fleets }) => fleets[0])
+    expect(after).toMatchObject({ suspend: true, revision: before?.revision })
+  })
+
+  it('follows git at its pace while the registry fails, and asks it less often', async () => {
+    tag = new ControllerError('RegistryUnreachable', 'asking r.example: no answer', { retryAfterMs: 60_000 })
+    const loop = start(1, 10)
+    await loop.sync()
+    const [pollsBefore, resolvedBefore] = [polls, resolved]
+    await vi.waitFor(() => expect(polls).toBeGreaterThan(pollsBefore + 5))
+    expect(resolved).toBe(resolvedBefore)
+    expect(loop.state.error).toContain('fleet edge: asking r.example')
+  })
+
+  it('shows a state directory that cannot be written, and accepts nothing that it could not keep', async () => {
+    await mkdir(join(stateDir, 'accepted-commit.json'))
+    const loop = start(1)
+    await loop.sync()
+    expect(loop.state).toMatchObject({ acceptedCommit: '', headCommit: '1' })
+    expect(loop.state.error).toContain('using the state directory')
+    expect(wants).toEqual([])
+    await rm(join(stateDir, 'accepted-commit.json'), { recursive: true })
+    await loop.sync()
+    expect(loop.state).toMatchObject({ acceptedCommit: '1', error: '' })
+  })
+
+  it('answers who asks for a poll after it ended', async () => {
+    const loop = start(1)
+    for (const stop of stops.splice(0)) await stop()
+    await loop.sync()
   })
 
   it('shows a source that cannot be read and comes back by itself at the next poll', async () => {

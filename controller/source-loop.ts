@@ -8,7 +8,8 @@ import type { DesiredState, SourceFile } from './desired-state/types.ts'
 import { ControllerError } from './errors.ts'
 import type { WantedFleet } from './rollout/types.ts'
 import { nextPollDelayMs } from './sources/poll-schedule.ts'
-import type { WantedFleets } from './wanted-fleets.ts'
+import { resolveFleets } from './wanted-fleets.ts'
+import type { ImageResolver, KnownImages } from './wanted-fleets.ts'
 
 export type SourceSnapshot = {
   readonly commit: string
@@ -31,7 +32,7 @@ export type SourceState = {
 
 export type SourceLoopOptions = {
   readonly source: { poll(signal: AbortSignal): Promise<SourceSnapshot> }
-  readonly wantedFleets: WantedFleets
+  readonly images: ImageResolver
   readonly stateDir: string
   readonly term: number
   /** Without credentials. */
@@ -43,9 +44,10 @@ export type SourceLoopOptions = {
   readonly onChange: () => void
 }
 
-type Accepted = { readonly commit: string; readonly desiredState: DesiredState }
+type Accepted = { readonly stored: AcceptedCommit; readonly desiredState: DesiredState }
 type Outcome = { readonly errors: readonly string[]; readonly retryAfterMs: number | undefined }
 
+const ALL_WELL: Outcome = { errors: [], retryAfterMs: undefined }
 const NOTHING_READ = {
   headCommit: '',
   acceptedCommit: '',
@@ -65,6 +67,9 @@ export class SourceLoop {
   #accepted: Accepted | null = null
   #lastWanted = ''
   #failuresInARow = 0
+  #images: { readonly outcome: Outcome; readonly againAtMs: number } | null = null
+  #imageFailuresInARow = 0
+  #ended = false
   #waiters: (() => void)[] = []
   #wake: (() => void) | null = null
 
@@ -79,6 +84,7 @@ export class SourceLoop {
 
   /** Polls at once; resolves after a poll that began no earlier than this call. Callers share polls. */
   sync(): Promise<void> {
+    if (this.#ended) return Promise.resolve()
     return new Promise((resolve) => {
       this.#waiters.push(resolve)
       this.#wake?.()
@@ -92,33 +98,35 @@ export class SourceLoop {
     } catch (error) {
       if (!signal.aborted) throw error
     } finally {
+      this.#ended = true
       for (const resolve of this.#waiters) resolve()
     }
   }
 
   /** Only right after our own term: another leader may have accepted something newer since. */
   async #recover(): Promise<void> {
-    const { stateDir, term } = this.#options
+    const { stateDir, term, logger } = this.#options
     const stored = await readAcceptedCommit(stateDir)
     if (stored === null || stored.term !== term - 1) return
     const parsed = parseDesiredState(stored.files)
-    if (parsed.ok) await this.#accept({ ...stored, term }, parsed.desiredState)
+    if (!parsed.ok) return
+    const ours = { ...stored, term }
+    // It holds already; should it not be written, only the restart after this one would miss it.
+    await this.#write(ours).catch((error: unknown) => logger.warn({ error: String(error) }, 'not kept'))
+    this.#hold({ stored: ours, desiredState: parsed.desiredState })
   }
 
   async #pollOnce(signal: AbortSignal): Promise<number> {
     const served = this.#waiters
     this.#waiters = []
-    const read = await this.#read(signal)
-    const wanted = await this.#want(signal)
+    const read = await this.#attempt(async () => this.#take(await this.#options.source.poll(signal)))
+    const wanted = await this.#attempt(() => this.#want(served.length > 0, signal))
     const error = [...read.errors, ...wanted.errors].join('\n')
-    const retryAfterMs = read.retryAfterMs ?? wanted.retryAfterMs
     if (error !== '' && error !== this.#state.error) {
       this.#options.logger.warn({ error }, 'source or image not read')
     }
-    this.#failuresInARow = error === '' ? 0 : this.#failuresInARow + 1
-    const schedule = { intervalMs: this.#options.pollIntervalMs, maxBackoffMs: BACKOFF_MAX_MS }
-    const history = { failuresInARow: this.#failuresInARow, retryAfterMs }
-    const delayMs = nextPollDelayMs(schedule, history, Math.random())
+    this.#failuresInARow = read.errors.length === 0 ? 0 : this.#failuresInARow + 1
+    const delayMs = this.#delayMs(this.#failuresInARow, read.retryAfterMs)
     const nowMs = Date.now()
     this.#state = { ...this.#state, error, lastPolledAtMs: nowMs, nextPollAtMs: nowMs + delayMs }
     this.#options.onChange()
@@ -126,49 +134,84 @@ export class SourceLoop {
     return delayMs
   }
 
-  async #read(signal: AbortSignal): Promise<Outcome> {
+  #delayMs(failuresInARow: number, retryAfterMs: number | undefined): number {
+    const schedule = { intervalMs: this.#options.pollIntervalMs, maxBackoffMs: BACKOFF_MAX_MS }
+    return nextPollDelayMs(schedule, { failuresInARow, retryAfterMs }, Math.random())
+  }
+
+  async #attempt(task: () => Promise<Outcome>): Promise<Outcome> {
     try {
-      await this.#take(await this.#options.source.poll(signal))
-      return { errors: [], retryAfterMs: undefined }
+      return await task()
     } catch (error) {
-      if (!(error instanceof ControllerError)) throw error
-      return { errors: [error.message], retryAfterMs: error.retryAfterMs }
+      if (error instanceof ControllerError && error.code !== 'LeaseLost') {
+        return { errors: [error.message], retryAfterMs: error.retryAfterMs }
+      }
+      if (!isSystemError(error)) throw error
+      return { errors: [`using the state directory: ${error.message}`], retryAfterMs: undefined }
     }
   }
 
-  async #take(snapshot: SourceSnapshot): Promise<void> {
+  async #take(snapshot: SourceSnapshot): Promise<Outcome> {
     const { logger, term } = this.#options
     const { commit, subject, files } = snapshot
     this.#state = { ...this.#state, headCommit: commit }
-    if (commit === this.#state.rejection?.commit) return
+    if (commit === this.#state.rejection?.commit) return ALL_WELL
     this.#state = { ...this.#state, rejection: null }
-    if (commit === this.#accepted?.commit) return
+    if (commit === this.#accepted?.stored.commit) return ALL_WELL
     const parsed = parseDesiredState(files)
     if (parsed.ok) {
-      await this.#accept({ term, commit, subject, files: [...files] }, parsed.desiredState)
+      const stored = { term, commit, subject, files: [...files], images: this.#known }
+      await this.#write(stored)
+      this.#hold({ stored, desiredState: parsed.desiredState })
       logger.info({ commit }, 'commit accepted')
-      return
+      return ALL_WELL
     }
     const issues = parsed.issues.slice(0, ISSUES_MAX).map(formatIssue)
     this.#state = { ...this.#state, rejection: { commit, issues } }
     logger.warn({ commit, issues: parsed.issues.length }, 'commit rejected')
+    return ALL_WELL
   }
 
-  async #accept(commit: AcceptedCommit, desiredState: DesiredState): Promise<void> {
-    await writeAcceptedCommit(this.#options.stateDir, commit)
-    this.#accepted = { commit: commit.commit, desiredState }
-    this.#state = { ...this.#state, acceptedCommit: commit.commit, acceptedSubject: commit.subject }
+  get #known(): KnownImages {
+    return this.#accepted?.stored.images ?? {}
   }
 
-  async #want(signal: AbortSignal): Promise<Outcome> {
-    if (this.#accepted === null) return { errors: [], retryAfterMs: undefined }
-    const { commit, desiredState } = this.#accepted
-    const { fleets, ...outcome } = await this.#options.wantedFleets.resolve(desiredState, signal)
-    const wanted = JSON.stringify([commit, fleets])
+  async #write(stored: AcceptedCommit): Promise<void> {
+    await writeAcceptedCommit(this.#options.stateDir, stored)
+  }
+
+  #hold(accepted: Accepted): void {
+    const { commit, subject } = accepted.stored
+    if (commit !== this.#accepted?.stored.commit) this.#images = null
+    this.#accepted = accepted
+    this.#state = { ...this.#state, acceptedCommit: commit, acceptedSubject: subject }
+  }
+
+  /** A registry that fails is asked less and less often, while git is followed as ever. */
+  async #want(atOnce: boolean, signal: AbortSignal): Promise<Outcome> {
+    if (this.#accepted === null) return ALL_WELL
+    if (!atOnce && this.#images !== null && performance.now() < this.#images.againAtMs) {
+      return this.#images.outcome
+    }
+    const { stored, desiredState } = this.#accepted
+    const resolver = this.#options.images
+    const { fleets, known, errors, retryAfterMs } = await resolveFleets(desiredState, stored.images, {
+      resolver,
+      signal,
+    })
+    const now = { ...stored, images: known }
+    // Kept before it is wanted: a restart that knew less would want the image from before.
+    if (JSON.stringify(known) !== JSON.stringify(stored.images)) await this.#write(now)
+    this.#accepted = { stored: now, desiredState }
+    const wanted = JSON.stringify([stored.commit, fleets])
     if (wanted !== this.#lastWanted) {
-      await this.#options.want(commit, fleets)
+      await this.#options.want(stored.commit, fleets)
       this.#lastWanted = wanted
     }
+    const outcome = { errors, retryAfterMs: undefined }
+    this.#imageFailuresInARow = errors.length === 0 ? 0 : this.#imageFailuresInARow + 1
+    const backoffMs = errors.length === 0 ? 0 : this.#delayMs(this.#imageFailuresInARow, retryAfterMs)
+    this.#images = { outcome, againAtMs: performance.now() + backoffMs }
     return outcome
   }
 
@@ -182,4 +225,9 @@ export class SourceLoop {
     )
     this.#wake = null
   }
+}
+
+/** A full disk or a lost permission: shown and tried again, while hosts are served from memory. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
 }

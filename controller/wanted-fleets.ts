@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { formatImageReference } from './desired-state/image-reference.ts'
 import { canonicalRevisionInput } from './desired-state/revision.ts'
-import type { DesiredState, Fleet, ImageReference } from './desired-state/types.ts'
+import type { DesiredState, Fleet, Health, ImageReference } from './desired-state/types.ts'
 import { ControllerError } from './errors.ts'
 import type { ResolvedImage, WantedFleet } from './rollout/types.ts'
 
@@ -17,71 +17,78 @@ type RegistryImage = {
   readonly manifests: Readonly<Record<string, string>>
 }
 
+/** By name of fleet: what its image was last found to be, and the health it was wanted with. */
+export type KnownImages = Readonly<
+  Record<string, { readonly reference: string; readonly image: ResolvedImage; readonly health: Health }>
+>
+
 export type Resolution = {
   readonly fleets: readonly WantedFleet[]
-  /** One sentence per fleet whose image could not be resolved; such a fleet stays as it was. */
+  readonly known: KnownImages
+  /** One sentence per fleet whose image could not be resolved; such a fleet keeps the revision it had. */
   readonly errors: readonly string[]
   readonly retryAfterMs: number | undefined
-}
-
-export type WantedFleets = {
-  resolve(desiredState: DesiredState, signal: AbortSignal): Promise<Resolution>
 }
 
 const CONCURRENT_MAX = 4
 
 /** Turns fleets into what the engine wants; a tag is asked for anew each time, a digest only once. */
-export function createWantedFleets(resolver: ImageResolver): WantedFleets {
-  const last = new Map<string, { readonly reference: string; readonly wanted: WantedFleet }>()
-
-  async function resolveFleet(fleet: Fleet, signal: AbortSignal): Promise<WantedFleet> {
-    const reference = formatImageReference(fleet.image)
-    const known = last.get(fleet.name)
-    const image =
-      fleet.image.kind === 'digest' && known?.reference === reference
-        ? known.wanted.image
-        : imageOf(await resolver.resolve(fleet.image, signal))
-    const wanted = wantedFleet(fleet, image)
-    last.set(fleet.name, { reference, wanted })
-    return wanted
-  }
-
-  return {
-    async resolve({ fleets }, signal) {
-      const found: WantedFleet[] = []
-      const errors: string[] = []
-      let retryAfterMs: number | undefined
-      const rest = fleets.values()
-      const lane = async (): Promise<void> => {
-        for (const fleet of rest) {
-          try {
-            found.push(await resolveFleet(fleet, signal))
-          } catch (error) {
-            if (!(error instanceof ControllerError)) throw error
-            errors.push(`fleet ${fleet.name}: ${error.message}`)
-            retryAfterMs = Math.max(retryAfterMs ?? 0, error.retryAfterMs ?? 0) || undefined
-            const known = last.get(fleet.name)
-            if (known !== undefined) found.push(known.wanted)
-          }
-        }
+export async function resolveFleets(
+  { fleets }: DesiredState,
+  known: KnownImages,
+  { resolver, signal }: { readonly resolver: ImageResolver; readonly signal: AbortSignal },
+): Promise<Resolution> {
+  const found = new Map<string, KnownImages[string]>()
+  const errors: string[] = []
+  let retryAfterMs: number | undefined
+  const rest = fleets.values()
+  const lane = async (): Promise<void> => {
+    for (const fleet of rest) {
+      const before = Object.hasOwn(known, fleet.name) ? known[fleet.name] : undefined
+      try {
+        found.set(fleet.name, await resolveFleet(fleet, before, { resolver, signal }))
+      } catch (error) {
+        if (!(error instanceof ControllerError)) throw error
+        errors.push(`fleet ${fleet.name}: ${error.message}`)
+        retryAfterMs = Math.max(retryAfterMs ?? 0, error.retryAfterMs ?? 0) || undefined
+        if (before !== undefined) found.set(fleet.name, before)
       }
-      await Promise.all(Array.from({ length: CONCURRENT_MAX }, lane))
-      const names = new Set(fleets.map(({ name }) => name))
-      for (const name of last.keys()) if (!names.has(name)) last.delete(name)
-      return { fleets: found.toSorted(byName), errors: errors.toSorted(), retryAfterMs }
-    },
+    }
   }
+  await Promise.all(Array.from({ length: CONCURRENT_MAX }, lane))
+  const wanted = fleets.flatMap((fleet) => {
+    const image = found.get(fleet.name)
+    return image === undefined ? [] : [wantedFleet(fleet, image)]
+  })
+  return {
+    fleets: wanted.toSorted(byName),
+    known: Object.fromEntries([...found].toSorted(([left], [right]) => (left < right ? -1 : 1))),
+    errors: errors.toSorted(),
+    retryAfterMs,
+  }
+}
+
+async function resolveFleet(
+  fleet: Fleet,
+  before: KnownImages[string] | undefined,
+  { resolver, signal }: { readonly resolver: ImageResolver; readonly signal: AbortSignal },
+): Promise<KnownImages[string]> {
+  const reference = formatImageReference(fleet.image)
+  const { health } = fleet.strategy
+  if (fleet.image.kind === 'digest' && before?.reference === reference) return { ...before, health }
+  return { reference, image: imageOf(await resolver.resolve(fleet.image, signal)), health }
 }
 
 function imageOf({ repository, digest, version, tag, manifests }: RegistryImage): ResolvedImage {
   return { repository, digest, version: version ?? tag ?? '', manifests }
 }
 
-function wantedFleet(fleet: Fleet, image: ResolvedImage): WantedFleet {
-  const { name, selector, strategy, suspend } = fleet
-  const input = canonicalRevisionInput({ image, health: strategy.health })
+/** Who is selected and `suspend` hold at once, whether or not the image is known anew. */
+function wantedFleet(fleet: Fleet, { image, health }: KnownImages[string]): WantedFleet {
+  const { name, selector, suspend } = fleet
+  const input = canonicalRevisionInput({ image, health })
   const revision = createHash('sha256').update(input).digest('hex')
-  return { name, selector, strategy, suspend, revision, image }
+  return { name, selector, strategy: { ...fleet.strategy, health }, suspend, revision, image }
 }
 
 function byName(left: WantedFleet, right: WantedFleet): number {
