@@ -11,7 +11,7 @@ import { startAgent } from './agent.ts'
 import { parseConfig } from './config.ts'
 import { openAttachServer } from './testing/attach-server.ts'
 import { openTestAuthority } from './testing/certificates.ts'
-import { openTestNats } from './testing/nats-server.ts'
+import { openTestNats } from '../test/support/plan-stream.ts'
 import { digestOf, planFor } from './testing/plans.ts'
 
 const HOSTS = 40

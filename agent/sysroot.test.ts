@@ -18,8 +18,8 @@ import { openAttachServer } from './testing/attach-server.ts'
 import type { AttachServer } from './testing/attach-server.ts'
 import { openTestAuthority } from './testing/certificates.ts'
 import type { TestAuthority } from './testing/certificates.ts'
-import { openTestNats } from './testing/nats-server.ts'
-import type { TestNats } from './testing/nats-server.ts'
+import { openTestNats } from '../test/support/plan-stream.ts'
+import type { TestNats } from '../test/support/plan-stream.ts'
 import { planFor } from './testing/plans.ts'
 
 describe('the agent program on a real btrfs, with its state inside the host', () => {

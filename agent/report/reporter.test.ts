@@ -7,7 +7,7 @@ import { openAttachServer } from '../testing/attach-server.ts'
 import type { AttachServer } from '../testing/attach-server.ts'
 import { openTestAuthority } from '../testing/certificates.ts'
 import type { TestAuthority } from '../testing/certificates.ts'
-import { freePort } from '../testing/nats-server.ts'
+import { freePort } from '../../test/support/nats-server.ts'
 import { openReporter } from './reporter.ts'
 import type { Reporter } from './reporter.ts'
 

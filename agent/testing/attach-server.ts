@@ -22,6 +22,7 @@ export type AttachServer = {
 }
 
 type Options = { readonly port?: number; readonly as?: 'controller' | 'host'; readonly acknowledge?: boolean }
+type HostReport = { readonly hostId: string; readonly report: Report }
 type Stream = ServerDuplexStream<AttachRequest, AttachResponse>
 
 /** The controller's side of Attach over mutual TLS, with nothing behind it but a list. */
@@ -31,38 +32,42 @@ export async function openAttachServer(
 ): Promise<AttachServer> {
   const received: Received[] = []
   const streams = new Set<Stream>()
-  const watchers = new Set<() => void>()
+  const reports: HostReport[] = []
+  const watchers = new Set<(report: HostReport) => void>()
   const server = new Server()
   const take = (hostId: string, request: AttachRequest): void => {
     received.push({ hostId, request })
-    for (const watcher of watchers) watcher()
+    if (request.message.case !== 'report') return
+    const one = { hostId, report: request.message.value }
+    reports.push(one)
+    for (const watcher of watchers) watcher(one)
   }
   server.addService(toServiceDefinition(AgentService), { attach: attachHandler(options, streams, take) })
   const port = await bind(server, authority, options)
-  const reports = () =>
-    received.flatMap(({ hostId, request }) =>
-      request.message.case === 'report' ? [{ hostId, report: request.message.value }] : [],
-    )
   return {
     address: `127.0.0.1:${port}`,
     received,
-    reportsOf: (hostId) => reports().flatMap((one) => (one.hostId === hostId ? [one.report] : [])),
+    reportsOf: (id) => reports.flatMap(({ hostId, report }) => (hostId === id ? [report] : [])),
     waitFor: (fits, timeoutMs = 20_000) =>
       new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = reports().find(({ hostId, report }) => fits(hostId, report))
-          if (found === undefined) return
+        const past = reports.find(({ hostId, report }) => fits(hostId, report))
+        if (past !== undefined) {
+          resolve(past.report)
+          return
+        }
+        // Each new report is looked at once: with hundreds of hosts, searching them all again takes minutes.
+        const look = ({ hostId, report }: HostReport): void => {
+          if (!fits(hostId, report)) return
           watchers.delete(look)
           clearTimeout(timer)
-          resolve(found.report)
+          resolve(report)
         }
         const timer = setTimeout(() => {
           watchers.delete(look)
-          const phases = reports().map(({ report }) => report.phase)
+          const phases = reports.map(({ report }) => report.phase)
           reject(new Error(`no such report; phases seen: ${phases.join(' ')}`))
         }, timeoutMs)
         watchers.add(look)
-        look()
       }),
     drop: () => {
       for (const stream of streams) stream.end()
