@@ -19,7 +19,7 @@ import { findRollout, requireEffect } from './rollout-target.ts'
 import { SourceLoop } from './source-loop.ts'
 import { createGitSource } from './sources/git.ts'
 import { withoutCredentials } from './sources/git-url.ts'
-import { openHolderId, writeAddress } from './state-directory.ts'
+import { openStateDirectory, writeAddress } from './state-directory.ts'
 import { runLeadership } from './store/leadership.ts'
 import type { Store } from './store/store.ts'
 
@@ -47,8 +47,16 @@ const WATCHES_MAX = 64
 
 /** Serves and, while it holds the lease, decides. Resolves after `signal` aborted and everything is closed. */
 export async function runController(options: ControllerOptions): Promise<void> {
+  const directory = await openStateDirectory(options.config.stateDir)
+  try {
+    await serveAndLead(options, directory.holder)
+  } finally {
+    await directory.close()
+  }
+}
+
+async function serveAndLead(options: ControllerOptions, holder: string): Promise<void> {
   const { config, pki, store, logger, signal } = options
-  const holder = await openHolderId(config.stateDir)
   const presence = createPresence(Date.now)
   const feed = createChangeFeed({ intervalMs: WATCH_INTERVAL_MS, listenersMax: WATCHES_MAX })
   let current: Leading | null = null

@@ -1,4 +1,4 @@
-import { isHealthyOn, runsImage } from './evidence.ts'
+import { runsImage } from './evidence.ts'
 import { deniedSentence, describeRollout, rolloutSentence } from './rollout-views.ts'
 import type { RolloutView } from './rollout-views.ts'
 import { shortImage } from './sentences.ts'
@@ -26,6 +26,7 @@ export type FleetView = {
   readonly suspended: boolean
   readonly hostsTotal: number
   readonly hostsUpdated: number
+  /** Of all connected hosts, on whatever they run. */
   readonly hostsHealthy: number
   readonly message: string
   readonly rollout: RolloutView | null
@@ -44,13 +45,16 @@ function describeFleet(state: RolloutEngineState, fleet: Fleet, now: Now): Fleet
   const rollout = currentRollout(state, fleet)
   const wanted = state.wanted?.get(name)
   const aim = wanted ?? rollout?.record ?? nothing
-  const hosts = [...fleet.members].flatMap((id) => state.hosts.get(id)?.record?.report ?? [])
-  const updated = hosts.filter((report) => runsImage(report, aim.image))
+  const hosts = [...fleet.members].flatMap((id) => state.hosts.get(id) ?? [])
+  const updated = hosts.filter((host) => host.record !== null && runsImage(host.record.report, aim.image))
+  // A host that nobody hears has no health, whatever it said last.
+  const healthy = hosts.filter((host) => host.connected && host.record?.report.health.verdict === 'Passed')
   return {
     name,
     ...verdictOf(state, fleet),
     revision: aim.revision,
-    commit: rollout?.record.commit ?? '',
+    // Back on stable after a revert, the fleet is where the newest commit wants it, not where its rollout went.
+    commit: rollout?.record.revision === aim.revision ? rollout.record.commit : state.commit,
     repository: aim.image.repository,
     digest: aim.image.digest,
     version: aim.image.version,
@@ -60,7 +64,7 @@ function describeFleet(state: RolloutEngineState, fleet: Fleet, now: Now): Fleet
     suspended: wanted?.suspend ?? false,
     hostsTotal: fleet.members.size,
     hostsUpdated: updated.length,
-    hostsHealthy: updated.filter((report) => isHealthyOn(report, aim.image)).length,
+    hostsHealthy: healthy.length,
     rollout: rollout && describeRollout(state, rollout, now),
     acceptedCommit: state.commit,
   }

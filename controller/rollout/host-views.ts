@@ -68,8 +68,10 @@ function reported(
   if (host.record === null) {
     return { bootedDigest: '', bootId: '', health: 'Unknown', architecture: '', deniedDigests: [] }
   }
-  const { architecture, bootedDigest, bootId, deniedDigests, health } = host.record.report
-  return { bootedDigest: bootedDigest ?? '', bootId, health: health.verdict, architecture, deniedDigests }
+  const { architecture, bootedDigest, bootId, deniedDigests, health, phase } = host.record.report
+  // After a fallback the verdict is on the image that was left, not on the one that runs.
+  const verdict = phase === 'RolledBack' ? 'Unknown' : health.verdict
+  return { bootedDigest: bootedDigest ?? '', bootId, health: verdict, architecture, deniedDigests }
 }
 
 function conditionsOf(host: Host): readonly string[] {

@@ -275,6 +275,8 @@ export type FleetStatus = Message<"bootfleet.v1.FleetStatus"> & {
   hostsUpdated: number;
 
   /**
+   * Connected hosts whose checks passed, on whatever they run.
+   *
    * @generated from field: uint32 hosts_healthy = 14;
    */
   hostsHealthy: number;
