@@ -24,6 +24,7 @@ export const consequences: Readonly<Record<ControllerErrorCode, Consequence>> = 
   SourceRefMissing: 'wait',
   SourceTooLarge: 'wait',
   SourceUnreachable: 'retry',
+  StateDirInUse: 'stall',
   StoreConflict: 'retry',
   StoreNotDurable: 'stall',
   StoreTooOld: 'stall',

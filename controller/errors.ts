@@ -15,6 +15,7 @@ export type ControllerErrorCode =
   | 'SourceRefMissing'
   | 'SourceTooLarge'
   | 'SourceUnreachable'
+  | 'StateDirInUse'
   | 'StoreConflict'
   | 'StoreNotDurable'
   | 'StoreTooOld'

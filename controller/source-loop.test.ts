@@ -219,7 +219,7 @@ describe('following the source', () => {
   it('answers who asks for a poll after it ended', async () => {
     const loop = start(1)
     for (const stop of stops.splice(0)) await stop()
-    await loop.sync()
+    await expect(loop.sync()).resolves.toBeUndefined()
   })
 
   it('shows a source that cannot be read and comes back by itself at the next poll', async () => {

@@ -21,6 +21,7 @@ const STATUS_OF_CODE: Readonly<Record<ControllerErrorCode, status>> = {
   SourceRefMissing: status.FAILED_PRECONDITION,
   SourceTooLarge: status.FAILED_PRECONDITION,
   SourceUnreachable: status.UNAVAILABLE,
+  StateDirInUse: status.FAILED_PRECONDITION,
   StoreConflict: status.UNAVAILABLE,
   StoreNotDurable: status.FAILED_PRECONDITION,
   StoreTooOld: status.FAILED_PRECONDITION,
