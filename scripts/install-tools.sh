@@ -31,6 +31,7 @@ apt_refresh() {
 declare -A package_of=(
   [git]=git [podman]=podman [skopeo]=skopeo [buildah]=buildah [btrfs]=btrfs-progs
   [docker-registry]=docker-registry [openssl]=openssl [mount]=mount [flock]=util-linux
+  [sshd]=openssh-server
 )
 missing=()
 for tool in "${!package_of[@]}"; do
@@ -42,7 +43,10 @@ if (( ${#missing[@]} )); then
   say "installing from Debian: ${missing[*]}"
   DEBIAN_FRONTEND=noninteractive "${SUDO[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   # The packages' own services would hold ports and stores; bootfleet starts its own copies.
-  for unit in docker-registry.service; do
+  # One that was here before, sshd above all, is left alone.
+  for package in docker-registry openssh-server; do
+    [[ " ${missing[*]} " == *" $package "* ]] || continue
+    unit=${package/openssh-server/ssh}.service
     systemctl is-active --quiet "$unit" 2>/dev/null && "${SUDO[@]}" systemctl disable --now "$unit" || true
   done
 fi

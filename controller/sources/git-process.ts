@@ -11,6 +11,7 @@ export type GitCall = {
   readonly timeoutMs: number
   readonly maxOutputBytes: number
   readonly input?: string
+  readonly secretSettings?: readonly (readonly [key: string, value: string])[]
 }
 
 export type GitOutcome = {
@@ -21,7 +22,7 @@ export type GitOutcome = {
   readonly complaint: string
 }
 
-/** Nothing else of the environment reaches git: a stray GIT_DIR or GIT_CONFIG_COUNT would undo the rest. */
+/** Nothing else of the environment reaches git, but an ssh command of the operator's own: a stray GIT_DIR or GIT_CONFIG_COUNT would undo the rest. */
 const passedOn = [
   'PATH', 'SSH_AUTH_SOCK', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO', 'GIT_EXEC_PATH',
   'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY',
@@ -49,7 +50,7 @@ export async function runGit(call: GitCall): Promise<GitOutcome> {
     ['--no-replace-objects', ...config, `--git-dir=${call.gitDir}`, ...call.args],
     {
       cwd: call.homeDir,
-      env: environment(call.homeDir),
+      env: { ...environment(call.homeDir), ...settingsInEnvironment(call.secretSettings ?? []) },
       extendEnv: false,
       input: call.input ?? '',
       encoding: 'buffer',
@@ -97,8 +98,18 @@ function environment(homeDir: string): Record<string, string> {
     GIT_NO_LAZY_FETCH: '1',
     GIT_ASKPASS: '/bin/false',
     SSH_ASKPASS: '/bin/false',
-    GIT_SSH_COMMAND: 'ssh -o BatchMode=yes -o ConnectTimeout=15 -o ClearAllForwardings=yes',
+    GIT_SSH_COMMAND: `${own['GIT_SSH_COMMAND'] ?? 'ssh'} -o BatchMode=yes -o ConnectTimeout=15 -o ClearAllForwardings=yes`,
   }
+}
+
+function settingsInEnvironment(
+  pairs: readonly (readonly [key: string, value: string])[],
+): Record<string, string> {
+  const entries = pairs.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ])
+  return { GIT_CONFIG_COUNT: String(pairs.length), ...Object.fromEntries(entries) }
 }
 
 function shorten(stderr: string): string {

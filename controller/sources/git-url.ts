@@ -35,6 +35,32 @@ export function normalFolder(path: string): string {
   )
 }
 
+export type GitRemote = {
+  readonly url: string
+  /** Settings that hold a secret: anyone on the machine may read a process's arguments, so not for those. */
+  readonly secretSettings: readonly (readonly [key: string, value: string])[]
+}
+
+/** Takes the user and password of an http or https URL out of it. */
+export function remoteOf(url: string): GitRemote {
+  if (!/^https?:\/\/[^/]*@/.test(url) || !URL.canParse(url)) return { url, secretSettings: [] }
+  const { origin, username, password } = new URL(url)
+  const pair = `${decode(username)}:${decode(password)}`
+  const header = `Authorization: Basic ${Buffer.from(pair).toString('base64')}`
+  return {
+    url: url.replace(/^(https?:\/\/)[^/]*@/, '$1'),
+    secretSettings: [[`http.${origin}/.extraHeader`, header]],
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** Passwords and tokens in URLs must not reach a log or status. */
 export function withoutCredentials(text: string): string {
   return text

@@ -6,7 +6,8 @@ import { runGit } from './git-process.ts'
 import type { GitOutcome } from './git-process.ts'
 import { textsOf, tooLarge, yamlFilesOf } from './git-tree.ts'
 import type { GitLimits } from './git-tree.ts'
-import { checkBranch, normalFolder, protocolOf, withoutCredentials } from './git-url.ts'
+import { checkBranch, normalFolder, protocolOf, remoteOf, withoutCredentials } from './git-url.ts'
+import type { GitRemote } from './git-url.ts'
 import { outgrows } from './mirror-size.ts'
 
 export type SourceSnapshot = {
@@ -39,7 +40,7 @@ const listingBytes = 16 * 1024 * 1024
 
 /** Everything one poll needs; `what` names the source in messages. */
 type Mirror = {
-  readonly url: string
+  readonly remote: GitRemote
   readonly branch: string
   readonly folder: string
   readonly gitDir: string
@@ -52,7 +53,7 @@ type Mirror = {
 export function createGitSource(config: GitSourceConfig): GitSource {
   checkBranch(config.branch)
   const mirror: Mirror = {
-    url: config.url,
+    remote: remoteOf(config.url),
     branch: config.branch,
     folder: normalFolder(config.path),
     gitDir: join(config.mirrorDir, 'mirror.git'),
@@ -94,7 +95,7 @@ async function remoteHead(mirror: Mirror, signal: AbortSignal): Promise<string> 
   const ref = `refs/heads/${mirror.branch}`
   // Away from the mirror: a damaged one must not pass for a remote that cannot be reached.
   const elsewhere = { ...mirror, gitDir: join(mirror.homeDir, 'none.git') }
-  const outcome = await remote(elsewhere, ['ls-remote', '--exit-code', '--', mirror.url, ref], signal)
+  const outcome = await remote(elsewhere, ['ls-remote', '--exit-code', '--', mirror.remote.url, ref], signal)
   if (outcome.end === 'exited' && outcome.exitCode === 2) {
     throw new ControllerError(
       'SourceRefMissing',
@@ -134,7 +135,7 @@ async function fetchHead(mirror: Mirror, signal: AbortSignal): Promise<string | 
   ]
   const outcome = await remote(
     mirror,
-    ['fetch', ...flags, '--', mirror.url, refspec],
+    ['fetch', ...flags, '--', mirror.remote.url, refspec],
     AbortSignal.any([signal, tooBig.signal]),
   )
     .catch((error: unknown) => {
@@ -211,6 +212,7 @@ function remote(mirror: Mirror, args: readonly string[], signal: AbortSignal): P
     signal,
     timeoutMs: limits.fetchTimeoutMs,
     maxOutputBytes: 1024 * 1024,
+    secretSettings: mirror.remote.secretSettings,
   })
 }
 

@@ -17,6 +17,9 @@ export type Controller = {
   readonly address: string
   readonly pkiDir: string
   readonly operator: ServiceClient<typeof OperatorService>
+  /** Its own log, as text. */
+  log(): Promise<string>
+  hangUp(): void
   kill9(): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
@@ -27,18 +30,22 @@ export type ControllerOptions = {
   readonly gitUrl: string
   readonly nats: { readonly url: string; readonly monitorUrl: string }
   readonly plainHttpHosts: readonly string[]
+  readonly pollInterval?: string
+  /** Trust of another controller to share; absent: a new one in `dir`. */
+  readonly pkiDir?: string
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** The real controller program, with a trust of its own; its log is controller.log in `dir`. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
   const { dir, nats } = options
-  const pkiDir = join(dir, 'pki')
-  execFileSync(PROGRAM, ['pki', 'init', '--dir', pkiDir])
+  const pkiDir = options.pkiDir ?? join(dir, 'pki')
+  execFileSync(PROGRAM, ['pki', 'init', '--if-missing', '--dir', pkiDir], { stdio: 'ignore' })
   const address = `127.0.0.1:${await freePort()}`
   const config = join(dir, 'controller.yaml')
   const settings = {
     stateDir: join(dir, 'controller'),
-    git: { url: options.gitUrl, pollInterval: '1s' },
+    git: { url: options.gitUrl, pollInterval: options.pollInterval ?? '1s' },
     registry: { plainHttpHosts: options.plainHttpHosts },
     nats: { url: nats.url, monitorUrl: nats.monitorUrl },
     grpc: { listen: address },
@@ -47,12 +54,17 @@ export async function startController(options: ControllerOptions): Promise<Contr
   await writeFile(config, JSON.stringify(settings))
   const log = openSync(join(dir, 'controller.log'), 'a')
   const launch = (): ChildProcess =>
-    spawn(PROGRAM, ['run', '--config', config], { stdio: ['ignore', log, log] })
+    spawn(PROGRAM, ['run', '--config', config], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...options.env },
+    })
   let child = launch()
   return {
     address,
     pkiDir,
     operator: await connectOperator(address, pkiDir),
+    log: () => readFile(join(dir, 'controller.log'), 'utf8'),
+    hangUp: () => void child.kill('SIGHUP'),
     kill9: () => end(child, 'SIGKILL'),
     async start() {
       child = launch()

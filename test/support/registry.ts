@@ -10,6 +10,8 @@ export type Registry = {
   readonly address: string
   /** Push an image without content, for hosts that only simulate; resolves with its manifest digest. */
   pushEmptyImage(repository: string, version: string): Promise<string>
+  /** Let `tag` name what `version` names. */
+  moveTag(repository: string, version: string, tag: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -31,6 +33,7 @@ export async function startRegistry(dir: string): Promise<Registry> {
   return {
     address,
     pushEmptyImage: (repository, version) => pushEmptyImage(`http://${address}/v2/${repository}`, version),
+    moveTag: (repository, version, tag) => moveTag(`http://${address}/v2/${repository}`, version, tag),
     async stop() {
       const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()))
       server.kill('SIGTERM')
@@ -61,6 +64,18 @@ async function pushEmptyImage(base: string, version: string): Promise<string> {
   if (!response.ok)
     throw new Error(`pushing the manifest of ${version}: ${response.status} ${await response.text()}`)
   return digestOf(manifest)
+}
+
+async function moveTag(base: string, version: string, tag: string): Promise<void> {
+  const type = 'application/vnd.oci.image.manifest.v1+json'
+  const manifest = await fetch(`${base}/manifests/${version}`, { headers: { accept: type } })
+  const body = await manifest.text()
+  const response = await fetch(`${base}/manifests/${tag}`, {
+    method: 'PUT',
+    headers: { 'content-type': type },
+    body,
+  })
+  if (!response.ok) throw new Error(`tagging ${version} as ${tag}: ${response.status}`)
 }
 
 async function pushBlob(base: string, text: string): Promise<{ digest: string; size: number }> {
