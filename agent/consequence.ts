@@ -11,6 +11,7 @@ export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
   DownloadFailed: 'Retry',
   DownloadTooLarge: 'Stall',
   StageFailed: 'Retry',
+  NoSpace: 'Stall',
   ActivateFailed: 'Retry',
   RebootFailed: 'Retry',
   RollbackFailed: 'Retry',

@@ -6,6 +6,7 @@ export type AgentErrorCode =
   | 'DownloadFailed'
   | 'DownloadTooLarge'
   | 'StageFailed'
+  | 'NoSpace'
   | 'ActivateFailed'
   | 'RebootFailed'
   | 'RollbackFailed'

@@ -86,7 +86,7 @@ export async function runOperation(
     const error = toAgentError(FAILURE_CODES[effect.kind], effect.kind, thrown)
     const retryable = CONSEQUENCES[error.code] === 'Retry'
     const { message } = error
-    const code = FAILURE_CODES[effect.kind]
+    const code = error.code === 'NoSpace' ? error.code : FAILURE_CODES[effect.kind]
     return { kind: 'failed', operation, code, message, retryable, random: Math.random() }
   }
 }

@@ -38,6 +38,7 @@ describe('arguments', () => {
     [['switch', 'a', 'b'], 'switch takes no more than 1 argument'],
     [['switch', '--cascade', 'a'], 'switch has no option --cascade'],
     [['pull', '--progress=bar', 'a'], 'only --progress=json is known'],
+    [['pull', '--stall-timeout', '0', 'a'], 'not a number of seconds'],
     [['set-readonly-state', '--readonly', '--no-readonly', 'a'], 'contradict each other'],
     [['toString'], "unknown command 'toString'"],
   ])('%j is refused', (argv, reason) => {

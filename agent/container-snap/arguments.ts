@@ -11,6 +11,7 @@ const options = {
   input: { type: 'string', short: 'i' },
   progress: { type: 'string' },
   quiet: { type: 'boolean', short: 'q' },
+  'stall-timeout': { type: 'string' },
   readonly: { type: 'boolean' },
   'no-readonly': { type: 'boolean' },
   'if-exists': { type: 'boolean' },
@@ -26,8 +27,8 @@ type Rule = { positionals: readonly [min: number, max: number]; options: readonl
 
 const rules = {
   init: { positionals: [0, 0], options: [] },
-  pull: { positionals: [1, 1], options: ['progress', 'quiet'] },
-  load: { positionals: [0, 1], options: ['input', 'progress', 'quiet'] },
+  pull: { positionals: [1, 1], options: ['progress', 'quiet', 'stall-timeout'] },
+  load: { positionals: [0, 1], options: ['input', 'progress', 'quiet', 'stall-timeout'] },
   switch: { positionals: [1, 1], options: [] },
   'get-root': { positionals: [1, 1], options: [] },
   'set-readonly-state': { positionals: [1, 1], options: ['readonly', 'no-readonly'] },
@@ -54,7 +55,8 @@ export type Arguments = Invocation | { kind: 'help' }
 export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose] COMMAND
 
   init                                          set up the store
-  pull [--progress=json] [--quiet] IMAGE        fetch an image into the store
+  pull [--progress=json] [--quiet] [--stall-timeout SECONDS] IMAGE
+                                                fetch an image into the store
   load (--input FILE | IMAGE)                   as pull, from an OCI archive
   list-images                                   id, created, name
   list-snapshots                                id, read-only
@@ -104,6 +106,10 @@ function isCommand(name: string): name is CommandName {
 function checkValues(values: OptionValues): void {
   if (values.progress !== undefined && values.progress !== 'json') {
     throw new SnapError('usage', `--progress=${values.progress}: only --progress=json is known`)
+  }
+  const stall = values['stall-timeout']
+  if (stall !== undefined && !/^[1-9][0-9]{0,5}$/.test(stall)) {
+    throw new SnapError('usage', `--stall-timeout=${stall}: not a number of seconds from 1 on`)
   }
   if (values.readonly && values['no-readonly']) {
     throw new SnapError('usage', '--readonly and --no-readonly contradict each other; give one')

@@ -6,6 +6,7 @@ export type SnapErrorCode =
   | 'busy'
   | 'pull-failed'
   | 'verification-failed'
+  | 'no-space'
   | 'interrupted'
 
 /** Exit statuses are part of the command line contract: never renumber, only add. */
@@ -17,6 +18,7 @@ const exitStatuses: Readonly<Record<SnapErrorCode, number>> = {
   busy: 5,
   'pull-failed': 6,
   'verification-failed': 7,
+  'no-space': 8,
   interrupted: 130,
 }
 
@@ -31,7 +33,14 @@ export class SnapError extends Error {
   }
 }
 
+const noSpaceWords = /no space left on device|disk quota exceeded|\bENOSPC\b|\bEDQUOT\b/i
+
+export function saysNoSpace(text: string): boolean {
+  return noSpaceWords.test(text)
+}
+
 export function exitStatusOf(error: unknown): number {
+  if (error instanceof Error && saysNoSpace(error.message)) return exitStatuses['no-space']
   return exitStatuses[error instanceof SnapError ? error.code : 'storage-failed']
 }
 

@@ -73,6 +73,21 @@ describe('run', () => {
     await expect(run(['sleep', '60'], options)).rejects.toThrow('sleep: no end after 100 ms')
   })
 
+  test('ends a program that moves no data, and only such a one', async () => {
+    const options = { signal: never, attempt: 'copy', stallMs: 200 }
+    await expect(run(['sleep', '60'], options)).rejects.toThrow('copy: no data moved for 0.2 s')
+    const trickling = 'for i in 1 2 3 4 5 6 7 8; do printf "%6000s" x; sleep 0.1; done'
+    expect((await run(['bash', '-c', trickling], { ...options, stallMs: 400 })).length).toBe(8 * 6000)
+  })
+
+  test('says first what to do about a full disk, with a code of its own', async () => {
+    const script = 'echo "writing blob: No space left on device" >&2; exit 1'
+    await expect(run(['sh', '-c', script], { signal: never, attempt: 'copy' })).rejects.toMatchObject({
+      code: 'no-space',
+      message: expect.stringMatching(/^copy: no space left on device; delete .*: writing blob/) as string,
+    })
+  })
+
   test('keeps what the program said on stderr', async () => {
     const options = { signal: never, attempt: 'list' }
     await expect(run(['ls', '/no/such/folder'], options)).rejects.toThrow("cannot access '/no/such/folder'")

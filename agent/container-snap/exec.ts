@@ -1,5 +1,6 @@
+import { watchActivity } from './activity.ts'
 import type { SnapErrorCode } from './errors.ts'
-import { SnapError } from './errors.ts'
+import { SnapError, saysNoSpace } from './errors.ts'
 
 export type Command = readonly [file: string, ...args: string[]]
 
@@ -9,6 +10,8 @@ export type RunOptions = {
   attempt: string
   failure?: SnapErrorCode
   timeoutMs?: number
+  /** Ends a program that moves no data for so long. */
+  stallMs?: number
 }
 
 /** A btrfs commit on a slow and busy disk takes minutes. */
@@ -25,7 +28,8 @@ export async function run(command: Command, options: RunOptions): Promise<string
 export async function capture(command: Command, options: RunOptions): Promise<Buffer> {
   const { execa } = await import('execa')
   const [file, ...args] = command
-  const result = await execa(file, args, {
+  const stalled = new AbortController()
+  const child = execa(file, args, {
     env: environment,
     encoding: 'buffer',
     stdin: 'ignore',
@@ -33,18 +37,29 @@ export async function capture(command: Command, options: RunOptions): Promise<Bu
     reject: false,
     maxBuffer: outputBytesMax,
     timeout: options.timeoutMs ?? defaultTimeoutMs,
-    cancelSignal: options.signal,
+    cancelSignal: AbortSignal.any([options.signal, stalled.signal]),
     forceKillAfterDelay: killDelayMs,
   })
+  const unwatch = watchStall(child.pid, options.stallMs, () => stalled.abort())
+  const result = await child
+  unwatch()
   if (!result.failed) return Buffer.from(result.stdout)
   if (options.signal.aborted) throw interrupted(options.attempt)
-  throw new SnapError(
-    options.failure ?? 'storage-failed',
-    `${options.attempt}: ${explain(file, options, result)}`,
-    {
-      cause: result,
-    },
-  )
+  const found = stalled.signal.aborted
+    ? `no data moved for ${(options.stallMs ?? 0) / 1000} s; check the registry and the network`
+    : explain(file, options, result)
+  if (saysNoSpace(found)) throw noSpace(options.attempt, found, result)
+  throw new SnapError(options.failure ?? 'storage-failed', `${options.attempt}: ${found}`, { cause: result })
+}
+
+function watchStall(pid: number | undefined, stallMs: number | undefined, onStall: () => void): () => void {
+  return pid === undefined || stallMs === undefined ? () => {} : watchActivity(pid, stallMs, onStall)
+}
+
+/** What to do stands first: skopeo's own words are long, and a reader may cut them. */
+function noSpace(attempt: string, found: string, cause: unknown): SnapError {
+  const advice = 'no space left on device; delete copies and images that are not needed and try again'
+  return new SnapError('no-space', `${attempt}: ${advice}: ${found}`, { cause })
 }
 
 type Failure = {

@@ -123,14 +123,24 @@ describe('a pull that does not end', () => {
     expect((await pulled(reference())).digest).toBe(digest)
   })
 
+  test('a registry that falls silent half-way fails the pull, and a later one works', async () => {
+    const running = await startHalfway('--stall-timeout', '1')
+    const outcome = await running.outcome
+    expect(outcome).toMatchObject({ status: 6, stdout: '' })
+    expect(outcome.stderr).toContain('no data moved for 1 s; check the registry and the network')
+    stage.front.flow()
+    expect((await pulled('--stall-timeout', '1', reference())).digest).toBe(digest)
+  })
+
   test('a full disk fails the pull with the reason, and with room again it works', async () => {
     await value('init')
     const filler = join(sysroot.directory, 'var/filler')
     const { bavail, bsize } = await statfs(sysroot.directory)
     await writeFile(filler, Buffer.alloc(bavail * bsize - bigBytes, 1))
     const outcome = await snap('pull', reference())
-    expect(outcome).toMatchObject({ status: 6, stdout: '' })
-    expect(outcome.stderr).toContain('no space left on device')
+    expect(outcome).toMatchObject({ status: 8, stdout: '' })
+    // An agent keeps the first 256 characters only.
+    expect(outcome.stderr.slice(0, 256)).toContain('no space left on device; delete copies and images')
     await rm(filler)
     expect((await pulled(reference())).digest).toBe(digest)
   })

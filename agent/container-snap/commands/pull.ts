@@ -11,11 +11,11 @@ import { archiveImageName, parseImageSource, registryReference } from '../store/
 import { changeStore, openView, recordLedger } from '../store/session.ts'
 import { archiveAnnotation, inspectManifest } from '../store/skopeo.ts'
 
-export type PullOptions = { progress: boolean; quiet: boolean }
+export type PullOptions = { progress: boolean; quiet: boolean; stallMs: number }
 
 /** Prints nothing by itself, as the original: its only output was a progress bar. */
 export async function pull(context: Context, url: string, options: PullOptions): Promise<string> {
-  const acquired = await pullSource(context, parseImageSource(url), options.progress)
+  const acquired = await pullSource(context, parseImageSource(url), options)
   if (context.json || options.progress) return jsonLine({ event: 'pulled', ...acquired })
   return options.quiet ? `${acquired.imageId}\n` : ''
 }
@@ -28,12 +28,12 @@ export async function load(context: Context, url: string | undefined, options: L
   throw new SnapError('usage', 'load: either a URL or --input FILE must be provided')
 }
 
-async function pullSource(context: Context, source: ImageSource, progress: boolean): Promise<Acquired> {
+async function pullSource(context: Context, source: ImageSource, options: PullOptions): Promise<Acquired> {
   switch (source.kind) {
     case 'registry':
-      return pullFromRegistry(context, source, progress)
+      return pullFromRegistry(context, source, options)
     case 'local':
-      return pullFromLocal(context, source.location, progress)
+      return pullFromLocal(context, source.location, options)
   }
 }
 
@@ -42,7 +42,7 @@ type RegistrySource = Extract<ImageSource, { kind: 'registry' }>
 async function pullFromRegistry(
   context: Context,
   source: RegistrySource,
-  progress: boolean,
+  { progress, stallMs }: PullOptions,
 ): Promise<Acquired> {
   if (source.digest !== null) {
     const ready = await alreadyHere(context, source.digest)
@@ -63,6 +63,7 @@ async function pullFromRegistry(
     manifest,
     blobs: progress ? await blobsOf(context, source.repository, manifest) : [],
     progress,
+    stallMs,
   })
 }
 
@@ -96,7 +97,8 @@ async function blobsOf(context: Context, repository: string, manifest: Manifest)
   return ours.kind === 'manifest' ? ours.blobs : []
 }
 
-async function pullFromLocal(context: Context, location: string, progress: boolean): Promise<Acquired> {
+async function pullFromLocal(context: Context, location: string, options: PullOptions): Promise<Acquired> {
+  const { progress, stallMs } = options
   const manifest = await inspectManifest(context, location)
   const name = await localName(context, location)
   if (name === null && manifest.kind === 'index') {
@@ -104,7 +106,14 @@ async function pullFromLocal(context: Context, location: string, progress: boole
   }
   const unnamed = manifest.kind === 'manifest' ? `@${manifest.configDigest.replace(/^sha256:/, '')}` : ''
   const blobs = manifest.kind === 'manifest' ? manifest.blobs : []
-  return acquireImage(context, { source: location, target: name ?? unnamed, manifest, blobs, progress })
+  return acquireImage(context, {
+    source: location,
+    target: name ?? unnamed,
+    manifest,
+    blobs,
+    progress,
+    stallMs,
+  })
 }
 
 async function localName(context: Context, location: string): Promise<string | null> {

@@ -8,6 +8,8 @@ import { createSnapshot, getReadonlyState, getRoot, setReadonlyState } from './s
 import { status } from './status.ts'
 import { getCurrent, getDefault, switchTo } from './switch.ts'
 
+const stallSecondsDefault = 120
+
 /** Each returns what goes to stdout. */
 export const commands: Readonly<
   Record<CommandName, (context: Context, call: Invocation) => Promise<string>>
@@ -41,5 +43,7 @@ function first(call: Invocation): string {
 }
 
 function pullOptions(call: Invocation): PullOptions {
-  return { progress: call.values.progress === 'json', quiet: call.values.quiet ?? false }
+  const { progress, quiet, 'stall-timeout': stallSeconds } = call.values
+  const stallMs = Number(stallSeconds ?? stallSecondsDefault) * 1000
+  return { progress: progress === 'json', quiet: quiet ?? false, stallMs }
 }

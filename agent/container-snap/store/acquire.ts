@@ -27,6 +27,8 @@ export type Acquisition = {
   /** What a pull from nothing would fetch. */
   blobs: readonly Blob[]
   progress: boolean
+  /** The copy is given up when no data moves for so long. */
+  stallMs: number
 }
 
 export type Acquired = { imageId: string; digest: string; manifestDigest: string; sizeBytes: number }
@@ -34,7 +36,7 @@ export type Acquired = { imageId: string; digest: string; manifestDigest: string
 /** Intent, copy, verify, sync, ready mark; a crash at any point leaves what the next pull puts right. */
 export async function acquireImage(context: Context, wanted: Acquisition): Promise<Acquired> {
   const scratch = await openScratch(context.paths.scratch)
-  const copy = { source: wanted.source, target: wanted.target, scratch }
+  const copy = { source: wanted.source, target: wanted.target, scratch, stallMs: wanted.stallMs }
   try {
     const suspectLayers = await changeStore(context, async (view) =>
       beginPull(context, view, wanted.manifest),

@@ -38,7 +38,7 @@ export async function inspectManifest(context: Context, source: string): Promise
   return manifest
 }
 
-export type Copy = { source: string; target: string; scratch: string }
+export type Copy = { source: string; target: string; scratch: string; stallMs: number }
 
 export async function copyIntoStore(context: Context, copy: Copy): Promise<void> {
   const target = storeReference(context, copy.target)
@@ -48,6 +48,7 @@ export async function copyIntoStore(context: Context, copy: Copy): Promise<void>
     attempt: `pull ${copy.source}`,
     failure: 'pull-failed',
     timeoutMs: copyTimeoutMs,
+    stallMs: copy.stallMs,
   })
 }
 
