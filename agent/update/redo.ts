@@ -19,8 +19,9 @@ export function redo(state: State, at: Retrying | Verifying, nowMs: number): Ste
     case 'RollingBack':
       return start(running(state, at), { kind: 'rollback', deploymentId: at.commit.previousDeploymentId })
     case 'Verifying': {
-      const { checks, stableForMs } = at.plan.health
-      const deadlineMs = Math.max(0, at.deadlineAtMs - nowMs)
+      const { checks, stableForMs, deadlineMs: wholeMs } = at.plan.health
+      // A clock that was set back must not make the deadline longer than it was.
+      const deadlineMs = Math.min(wholeMs, Math.max(0, at.deadlineAtMs - nowMs))
       return start(state, { kind: 'checkHealth', checks, stableForMs, deadlineMs })
     }
   }

@@ -1,5 +1,10 @@
 import type { AcceptedPlan, Position, Retry, State, Step, Work } from './types.ts'
 
+/** As many as a report may carry; more, and the controller would not read it at all. */
+const DENIED_DIGESTS_MAX = 256
+/** As for accepting a plan: a clock further behind than this is not believed. */
+const CLOCK_SKEW_MAX_MS = 5 * 60 * 1000
+
 export const NO_RETRY: Retry = { failures: 0, atMs: null }
 
 export function stay(next: State): Step {
@@ -17,16 +22,21 @@ export function start(state: State, work: Work): Step {
   return { next: { ...state, operation }, effects: [{ ...work, operation }] }
 }
 
+/** Past the limit the oldest are forgotten: a plan repeats its fleet's, and an image that old is not granted again. */
 export function deny(state: State, digests: readonly string[]): State {
   const fresh = digests.filter((digest) => !state.deniedDigests.includes(digest))
-  return fresh.length === 0 ? state : { ...state, deniedDigests: [...state.deniedDigests, ...new Set(fresh)] }
+  if (fresh.length === 0) return state
+  const deniedDigests = [...state.deniedDigests, ...new Set(fresh)].slice(-DENIED_DIGESTS_MAX)
+  return { ...state, deniedDigests }
 }
 
 export function mayStage(plan: AcceptedPlan, nowMs: number): boolean {
   return plan.stageUntilMs !== null && nowMs < plan.stageUntilMs
 }
 
+/** A clock that was set back behind the plan itself cannot tell whether its lease is over. */
 export function mayActivate(plan: AcceptedPlan, nowMs: number): boolean {
+  if (nowMs + CLOCK_SKEW_MAX_MS < plan.issuedAtMs) return false
   return plan.activateUntilMs !== null && nowMs < plan.activateUntilMs
 }
 
