@@ -13,7 +13,7 @@ export type Terminal = {
   readonly signal: AbortSignal
 }
 
-/** no-color.org: any non-empty value disables; TERM=dumb cannot do it. */
+/** A non-empty NO_COLOR disables (no-color.org); TERM=dumb cannot do it. */
 export function wantsColour(environment: Terminal['environment'], isTty: boolean): boolean {
   const noColour = environment['NO_COLOR']
   if (noColour !== undefined && noColour !== '') return false

@@ -26,12 +26,15 @@ export async function waitForRevision(
   context: Context,
   options: WaitOptions,
 ): Promise<Waited> {
-  const timeout = AbortSignal.timeout(options.timeoutMs)
-  const signal = AbortSignal.any([session.terminal.signal, timeout])
+  const late = new AbortController()
+  // A timer of our own: Node 20 may collect a signal of AbortSignal.timeout before it fires.
+  const timer = setTimeout(() => late.abort(), options.timeoutMs)
+  const signal = AbortSignal.any([session.terminal.signal, late.signal])
   const client = await openClient(context)
   try {
     return await follow(session, client, { ...options, signal })
   } finally {
+    clearTimeout(timer)
     closeClient(client)
   }
 }

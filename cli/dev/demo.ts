@@ -7,7 +7,7 @@ import { checkHosts } from './demo-summary.ts'
 import type { Dev } from './dev.ts'
 import type { PushedImage } from './image.ts'
 import { runShown } from './process.ts'
-import { commitFiles, devFleet, fleetFile } from './repository.ts'
+import { commitFiles, devFleet, fleetFile, fleetPath } from './repository.ts'
 import { findProgram } from './tools.ts'
 
 const waitTimeout = '150s'
@@ -60,7 +60,7 @@ export async function runDemo(dev: Dev, terminal: Terminal): Promise<ExitStatus>
     terminal.out(heading(chapter.title) + `${chapter.say}\n\n`)
     const image = await dev.pushImage(chapter)
     pushed.set(chapter.version, image)
-    const files = { 'fleets/demo.yaml': fleetFile(image) }
+    const files = { [fleetPath]: fleetFile(image) }
     const commit = await commitFiles(
       dev.layout,
       { subject: `Run ${chapter.version}`, files },
@@ -98,9 +98,12 @@ async function statusCommand(dev: Dev, terminal: Terminal): Promise<(...args: st
 async function pause(terminal: Terminal): Promise<void> {
   if (!terminal.interactive) return
   const lines = createInterface({ input: stdin })
-  const signal = AbortSignal.any([terminal.signal, AbortSignal.timeout(enterTimeoutMs)])
-  terminal.out('\nEnter goes on ')
+  const goOn = new AbortController()
+  const timer = setTimeout(() => goOn.abort(), enterTimeoutMs)
+  const signal = AbortSignal.any([terminal.signal, goOn.signal])
+  terminal.out(`\nEnter goes on (by itself in ${enterTimeoutMs / 1000} s) `)
   await lines.question('', { signal }).catch(() => terminal.out('\n'))
+  clearTimeout(timer)
   lines.close()
   terminal.signal.throwIfAborted()
 }

@@ -24,7 +24,7 @@ import type { DevLayout } from './layout.ts'
 import { openPorts } from './ports.ts'
 import type { Ports } from './ports.ts'
 import { run } from './process.ts'
-import { openRepository } from './repository.ts'
+import { openFleetFile, openRepository } from './repository.ts'
 import { readState, writeWhole } from './state-file.ts'
 import { endLeftovers, openService } from './supervisor.ts'
 import type { Service, ServiceSpec } from './supervisor.ts'
@@ -79,9 +79,10 @@ export async function openDev({ stateDir, hosts, terminal }: DevOptions): Promis
     }
     await openPeers(setUp)
     const image = await openBaseImage(setUp, pushImage)
-    await openRepository(layout, image, terminal.signal)
+    await openRepository(layout, terminal.signal)
     const client = await openController(setUp)
     await openHosts(setUp, names, { image, client })
+    await openFleetFile(layout, { image, version: baseVersion }, terminal.signal)
     return { layout, tools, hosts: names, pushImage, close }
   } catch (error) {
     await close()

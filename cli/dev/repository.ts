@@ -5,6 +5,7 @@ import type { PushedImage } from './image.ts'
 import { run } from './process.ts'
 
 export const devFleet = 'demo'
+export const fleetPath = 'fleets/demo.yaml'
 
 const readme = `# The fleet of a bootfleet dev
 
@@ -45,11 +46,7 @@ spec:
 }
 
 /** A bare repository with a first commit; one that exists is left alone. */
-export async function openRepository(
-  layout: DevLayout,
-  image: PushedImage,
-  signal: AbortSignal,
-): Promise<void> {
+export async function openRepository(layout: DevLayout, signal: AbortSignal): Promise<void> {
   const exists = await access(join(layout.gitDir, 'refs', 'heads', 'main')).then(
     () => true,
     () => false,
@@ -62,14 +59,19 @@ export async function openRepository(
     dirname(layout.gitDir),
     signal,
   )
-  await commitFiles(
-    layout,
-    {
-      subject: `Run ${image.digest.slice(0, 19)} everywhere`,
-      files: { 'README.md': readme, 'fleets/demo.yaml': fleetFile(image) },
-    },
-    signal,
-  )
+  await commitFiles(layout, { subject: 'Begin', files: { 'README.md': readme } }, signal)
+}
+
+/** Says what to run once there are hosts to run it, so that the first rollout has them all. */
+export async function openFleetFile(
+  layout: DevLayout,
+  base: { readonly image: PushedImage; readonly version: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const files = await git(['ls-tree', '-r', '--name-only', 'main'], layout.gitDir, signal)
+  if (files.split('\n').includes(fleetPath)) return
+  const change = { subject: `Run ${base.version}`, files: { [fleetPath]: fleetFile(base.image) } }
+  await commitFiles(layout, change, signal)
 }
 
 /** Clones, writes, commits and pushes, as a person would; returns the commit. */

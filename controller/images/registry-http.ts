@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici'
 import type { Dispatcher } from 'undici'
 import { ControllerError } from '../errors.ts'
+import { withTimeLimit } from '../time-limit.ts'
 
 export type Reply = {
   readonly status: number
@@ -57,8 +58,16 @@ export function createRegistryHttp({ plainHttpHosts, ca }: RegistryHttpOptions):
 }
 
 /** Blobs are often redirected to a storage server, which must not see the registry's credentials. */
-async function follow(agent: Agent, call: Request, permit: (url: URL) => void): Promise<Reply> {
-  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(requestTimeoutMs)])
+function follow(agent: Agent, call: Request, permit: (url: URL) => void): Promise<Reply> {
+  return withTimeLimit(call.signal, requestTimeoutMs, (signal) => followWithin(agent, call, permit, signal))
+}
+
+async function followWithin(
+  agent: Agent,
+  call: Request,
+  permit: (url: URL) => void,
+  signal: AbortSignal,
+): Promise<Reply> {
   let url = new URL(call.url)
   let headers = call.headers
   for (let hop = 0; hop <= maxRedirects; hop += 1) {

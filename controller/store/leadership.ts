@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { ControllerError } from '../errors.ts'
 import { LEASE_TIMINGS, decideLease } from './lease.ts'
 import type { LeaseRecord, LeaseTimings, SeenLease } from './lease.ts'
+import { withTimeLimit } from '../time-limit.ts'
 
 export type LeaseRegister = {
   read(signal: AbortSignal): Promise<SeenLease | null>
@@ -99,11 +100,9 @@ async function renew(options: LeadershipOptions, held: Held, signal: AbortSignal
     const leftMs = Math.floor(held.renewedAtMs + timings.stopAfterMs - startedAtMs)
     if (leftMs <= 0) return
     const record = { holder, term: held.term, renewedAt: new Date().toISOString() }
-    const outcome = await renewOnce(
-      register,
-      record,
-      held.revision,
-      AbortSignal.any([signal, AbortSignal.timeout(leftMs)]),
+    const { revision } = held
+    const outcome = await withTimeLimit(signal, leftMs, (bounded) =>
+      renewOnce(register, record, revision, bounded),
     )
     if (outcome === null) return
     held.revision = outcome

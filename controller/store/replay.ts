@@ -1,6 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { ControllerError } from '../errors.ts'
+import { withTimeLimit } from '../time-limit.ts'
 
 export type StoredMessage = {
   readonly subject: string
@@ -20,11 +21,12 @@ export async function replay(
   stream: string,
   signal: AbortSignal,
 ): Promise<StoredMessage[]> {
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(REPLAY_TIMEOUT_MS)])
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false })
     const { state } = await manager.streams.info(stream)
-    return state.messages === 0 ? [] : await readToEnd(connection, stream, bounded)
+    return state.messages === 0
+      ? []
+      : await withTimeLimit(signal, REPLAY_TIMEOUT_MS, (bounded) => readToEnd(connection, stream, bounded))
   } catch (cause) {
     signal.throwIfAborted()
     throw new ControllerError('StoreUnavailable', `reading stream ${stream}: ${String(cause)}`, { cause })

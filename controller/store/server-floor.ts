@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { ControllerError } from '../errors.ts'
+import { withTimeLimit } from '../time-limit.ts'
 
 type Version = readonly [major: number, minor: number, patch: number]
 
@@ -44,10 +45,10 @@ export async function requireSyncAlways(monitorUrl: string, signal: AbortSignal)
 async function readVarz(monitorUrl: string, signal: AbortSignal): Promise<z.infer<typeof Varz>> {
   const address = new URL('varz', monitorUrl.endsWith('/') ? monitorUrl : `${monitorUrl}/`)
   try {
-    const response = await fetch(address, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(MONITOR_TIMEOUT_MS)]),
+    return await withTimeLimit(signal, MONITOR_TIMEOUT_MS, async (bounded) => {
+      const response = await fetch(address, { signal: bounded })
+      return Varz.parse(await response.json())
     })
-    return Varz.parse(await response.json())
   } catch (cause) {
     throw new ControllerError(
       'StoreUnavailable',
