@@ -31,6 +31,11 @@ type Pulled = Extract<z.infer<typeof PullLine>, { event: 'pulled' }>
 
 /** Exit statuses of the program that mean: not by trying again. */
 const REFUSALS: ReadonlySet<number> = new Set([2, 4, 7])
+const NO_SPACE = 8
+/** setpriv's own, as a shell's. */
+const NO_SUCH_PROGRAM = 127
+/** What a killed agent left behind must not move the default after the next one has looked at it. */
+const ENDS_WITH_AGENT = ['setpriv', '--pdeathsig', 'TERM', '--'] as const
 const QUICK_TIMEOUT_MS = 2 * 60_000
 const PULL_TIMEOUT_MS = 6 * 60 * 60_000
 
@@ -39,8 +44,13 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
   const place = machine.sysroot === null ? [] : ['--sysroot', machine.sysroot]
   const call = async (arguments_: readonly string[], { code, attempt, ...options }: CallOptions) => {
     const settings = { timeoutMs: QUICK_TIMEOUT_MS, ...options, attempt, env }
-    const result = await execute([command, ...place, ...arguments_], settings)
+    const result = await execute([...ENDS_WITH_AGENT, command, ...place, ...arguments_], settings)
     if (result.exitCode === 0) return result.stdout
+    if (result.exitCode === NO_SUCH_PROGRAM) {
+      throw new AgentError('ExecMissing', `${attempt}: there is no program ${command}; install it`)
+    }
+    if (result.exitCode === NO_SPACE)
+      throw new AgentError('NoSpace', `${attempt}: ${lastLine(result.stderr)}`)
     const said = lastLine(result.stderr) || `exit status ${result.exitCode}`
     throw new AgentError(REFUSALS.has(result.exitCode) ? 'ImageRefused' : code, `${attempt}: ${said}`)
   }

@@ -44,8 +44,13 @@ export function sysrootMachine(options: SysrootOptions): Machine {
       await mountAll(options, signal)
     },
     bootId: () => readBootId(bootIdPath),
-    reboot: async (signal) => {
-      await unmountAll(options, signal)
+    // Not stopped half-way by a signal: it is short, and bounded by itself.
+    reboot: async () => {
+      const signal = new AbortController().signal
+      await unmountAll(options, signal).catch(async (error: unknown) => {
+        await mountVarAgain(options, signal)
+        throw error
+      })
       // Before the mounts: a crash in between must not look like the old boot.
       await newBootId(bootIdPath)
       await mountAll(options, signal)
@@ -93,4 +98,16 @@ async function mountAll({ sysroot, device }: SysrootOptions, signal: AbortSignal
     })
   await mount(sysroot)
   await mount(join(sysroot, 'var'), '-o', 'subvol=@var')
+}
+
+/** A reboot that did not happen must leave the store and the agent's state in their place. */
+async function mountVarAgain({ sysroot, device }: SysrootOptions, signal: AbortSignal): Promise<void> {
+  const target = join(sysroot, 'var')
+  const mountPoints = (await mountsUnder(sysroot)).map(({ mountPoint }) => mountPoint)
+  if (!mountPoints.includes(sysroot) || mountPoints.includes(target)) return
+  await run(['mount', '-t', 'btrfs', '-o', 'subvol=@var', device, target], {
+    attempt: `mounting ${device} at ${target} again`,
+    signal,
+    timeoutMs: COMMAND_TIMEOUT_MS,
+  })
 }
