@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -11,6 +11,7 @@ import { planSubject } from '../proto/subjects.ts'
 import { startAgent } from './agent.ts'
 import type { Agent } from './agent.ts'
 import { parseConfig } from './config.ts'
+import type { AgentConfig } from './config.ts'
 import { openAttachServer } from './testing/attach-server.ts'
 import type { AttachServer } from './testing/attach-server.ts'
 import { openTestAuthority } from './testing/certificates.ts'
@@ -44,8 +45,8 @@ describe('an agent with a simulated host', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  async function start(name = 'till-1'): Promise<Agent> {
-    const config = parseConfig(
+  function configOf(name: string): AgentConfig {
+    return parseConfig(
       JSON.stringify({
         name,
         stateDir: join(directory, name),
@@ -61,6 +62,10 @@ describe('an agent with a simulated host', () => {
       }),
       'test',
     )
+  }
+
+  async function start(name = 'till-1'): Promise<Agent> {
+    const config = configOf(name)
     const starting = startAgent({ config, log, checkIntervalMs: 50 }, stop.signal)
     await authority.enrol(config.identityDir, hostIdOf)
     return starting
@@ -125,6 +130,29 @@ describe('an agent with a simulated host', () => {
     await publish(planFor(hostId, '4.0.0'))
     const back = await server.waitFor(inPhase(Phase.ROLLED_BACK, 'edge-4.0.0'))
     expect(back).toMatchObject({ bootedDigest: digestOf('0.0.0'), failure: { code: 'BootedOther' } })
+  })
+
+  it('does not try again what an agent that came with a newer image left on trial', async () => {
+    const at = { phase: 'Judging', commit: {}, plan: { image: { digest: digestOf('1.0.0') } } }
+    await mkdir(join(directory, 'till-1'))
+    const newer = { version: 2, deniedDigests: [digestOf('0.0.0')], at }
+    await writeFile(join(directory, 'till-1/state.json'), JSON.stringify(newer))
+    const { hostId } = await start()
+    const idle = await server.waitFor((_, report) => report.phase === Phase.IDLE)
+    expect(idle.deniedDigests).toEqual([digestOf('1.0.0')])
+    await publish(planFor(hostId, '1.0.0'))
+    const failed = await server.waitFor(inPhase(Phase.FAILED, 'edge-1.0.0'))
+    expect(failed).toMatchObject({ bootedDigest: digestOf('0.0.0'), failure: { code: 'DeniedDigest' } })
+  })
+
+  it('has its state directory to itself, until it is stopped', async () => {
+    const { stopped } = await start()
+    const second = startAgent({ config: configOf('till-1'), log }, stop.signal)
+    await expect(second).rejects.toMatchObject({ code: 'AlreadyRunning' })
+    stop.abort()
+    await stopped
+    stop = new AbortController()
+    await start()
   })
 
   it('gets the plan that was published while it was away', async () => {

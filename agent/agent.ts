@@ -7,6 +7,9 @@ import { AgentError } from './errors.ts'
 import type { HostDriver } from './hosts/host-driver.ts'
 import { openHost } from './hosts/open-host.ts'
 import { openIdentity } from './identity/identity.ts'
+import type { Identity } from './identity/identity.ts'
+import { lockInstance } from './instance-lock.ts'
+import type { InstanceLock } from './instance-lock.ts'
 import { runBoot } from './loop.ts'
 import { openMailbox } from './mailbox.ts'
 import { openNatsConnection } from './plans/nats-connection.ts'
@@ -40,21 +43,36 @@ const PREPARE_RETRY = { baseMs: 1_000, maxMs: 30_000 }
 
 /**
  * Start one agent; resolves when it knows who it is, which may take until somebody enrols it.
- * @throws AgentError IdentityInvalid, Stopped.
+ * @throws AgentError AlreadyRunning, IdentityInvalid, Stopped.
  */
 export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
   const { config, log } = options
-  const driver = options.driver ?? (await openHost(config.host, config.stateDir))
-  // The state directory may lie in the host that this mounts.
-  await prepareUntilDone(driver, log, signal)
-  const identity = await openIdentity({ directory: config.identityDir, log, signal })
-  const { hostId } = identity
-  return { hostId, stopped: run({ ...options, driver, identity }, signal) }
+  // Before anything is mounted: another agent may be in the middle of a reboot.
+  const lock = await lockInstance(config.stateDir)
+  try {
+    const driver = options.driver ?? (await openHost(config.host, config.stateDir))
+    // The state directory may lie in the host that this mounts.
+    await prepareUntilDone(driver, log, signal)
+    const identity = await openIdentity({ directory: config.identityDir, log, signal })
+    const running = run({ ...options, driver, identity }, signal)
+    return { hostId: identity.hostId, stopped: releaseAfter(running, lock) }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise<void> {
+  try {
+    await running
+  } finally {
+    await lock.release()
+  }
 }
 
 type RunOptions = AgentOptions & {
   readonly driver: HostDriver
-  readonly identity: Awaited<ReturnType<typeof openIdentity>>
+  readonly identity: Identity
 }
 
 async function run(options: RunOptions, outer: AbortSignal): Promise<void> {

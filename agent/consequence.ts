@@ -4,6 +4,7 @@ import type { AgentErrorCode } from './errors.ts'
 export type Consequence = 'Retry' | 'Stall'
 
 export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
+  AlreadyRunning: 'Stall',
   ConfigInvalid: 'Stall',
   IdentityInvalid: 'Stall',
   StateUnwritable: 'Stall',

@@ -1,4 +1,5 @@
 export type AgentErrorCode =
+  | 'AlreadyRunning'
   | 'ConfigInvalid'
   | 'IdentityInvalid'
   | 'StateUnwritable'

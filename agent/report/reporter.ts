@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { ReportSchema } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { backoffMs } from '../update/backoff.ts'
+import { expiryNotice } from './expiry.ts'
 import { openChannel } from './channel.ts'
 import type { ChannelOptions } from './channel.ts'
 import { runStream } from './stream.ts'
@@ -26,6 +27,8 @@ export type Reporter = {
 }
 
 const HEARTBEAT_MS = 10_000
+/** Tries between two complaints; about ten minutes. */
+const EXPIRY_EVERY = 40
 const RECONNECT = { baseMs: 400, maxMs: 30_000 }
 
 /** Keep one stream to the controller open until `signal` fires, and come back for ever when it breaks. */
@@ -58,10 +61,10 @@ async function keepConnected(options: ReporterOptions, outbox: Outbox): Promise<
       if (signal.aborted) return
       failures = ended.acknowledged ? 1 : failures + 1
       const delayMs = backoffMs(failures, Math.random(), RECONNECT)
-      log[failures === 1 ? 'info' : 'debug'](
-        { reason: ended.reason, delayMs },
-        'connection to the controller ended',
-      )
+      const { reason } = ended
+      log[failures === 1 ? 'info' : 'debug']({ reason, delayMs }, 'connection to the controller ended')
+      const expiry = expiryNotice(options.certificatePem, Date.now())
+      if (expiry !== null && failures % EXPIRY_EVERY === 1) log.error(expiry)
       await delay(delayMs, undefined, { signal }).catch(() => {})
     }
   } finally {
