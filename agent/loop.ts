@@ -7,6 +7,7 @@ import { accept } from './plans/accept.ts'
 import { toAcceptedPlan } from './plans/accepted-plan.ts'
 import { isExclusive, runOperation } from './runners.ts'
 import { readState, writeState } from './state-file.ts'
+import type { Salvaged } from './state-file.ts'
 import { backoffMs } from './update/backoff.ts'
 import { initialState, resume } from './update/resume.ts'
 import { step, wakeAtMs } from './update/step.ts'
@@ -86,9 +87,16 @@ async function persist({ statePath, onState, log }: LoopOptions, before: State, 
 async function loadState({ statePath, log }: LoopOptions, facts: HostFacts): Promise<State> {
   const content = await readState(statePath, Date.now())
   if (content.kind === 'read') return content.state
-  if (content.kind === 'damaged')
-    log.warn(content, 'the state file was damaged; going on from what is booted')
-  return initialState(facts, Date.now())
+  const fresh = initialState(facts, Date.now())
+  if (content.kind === 'absent') return fresh
+  log.warn(content, 'the state file was damaged or is of a newer agent; going on from what is booted')
+  return restart(fresh, content.salvaged)
+}
+
+/** The image that runs is not on trial any more, whatever the file said. */
+function restart(fresh: State, { accepted, deniedDigests }: Salvaged): State {
+  const running = fresh.booted.current?.digest
+  return { ...fresh, accepted, deniedDigests: deniedDigests.filter((digest) => digest !== running) }
 }
 
 /** Without knowing what runs, nothing can be decided: try for ever, ever more slowly. */
@@ -108,9 +116,13 @@ async function inspectUntilDone({ driver, log, signal }: LoopOptions): Promise<H
 
 type OperationEffect = Exclude<Effect, { kind: 'forget' }>
 
-/** True when the host rebooted and runs again. Not stopped by `signal`: each has a bound of its own. */
+/**
+ * True when the host rebooted and runs again. What moves the default is not stopped by `signal`, for it has a bound
+ * of its own; a reboot is told, for on a real machine the signal is part of it.
+ */
 async function runExclusively(options: LoopOptions, effect: OperationEffect): Promise<boolean> {
-  const result = await runOperation(effect, { ...options, signal: new AbortController().signal })
+  const signal = effect.kind === 'reboot' ? options.signal : new AbortController().signal
+  const result = await runOperation(effect, { ...options, signal })
   if (result !== null) options.mailbox.putResult(result)
   return result === null
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readState, writeState } from './state-file.ts'
 import { acceptedPlan } from './testing/machine-model.ts'
+import { digestOf } from './testing/plans.ts'
 import { newWorld, worldIn } from './testing/world.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
@@ -76,10 +77,24 @@ describe('the state file', () => {
     expect(await readdir(join(directory, 'agent'))).toEqual(['state.json.damaged-2026-01-02T030405.000Z'])
   })
 
-  it('of another version is set aside, not guessed at', async () => {
+  it('of a newer agent is set aside, and what must not be forgotten is kept', async () => {
+    const { disk } = worldIn('Verifying', acceptedPlan('3', { deny: [digestOf('old')] }))
+    const newer = { ...disk, version: 2, accepted: { ...disk.accepted, extra: 1 }, more: true }
+    await writeState(path, disk)
+    await writeFile(path, JSON.stringify(newer))
+    expect(await readState(path, NOW_MS)).toMatchObject({
+      kind: 'damaged',
+      salvaged: { accepted: disk.accepted, deniedDigests: [digestOf('old'), digestOf('3')] },
+    })
+  })
+
+  it('of a newer agent that nothing is known of keeps nothing', async () => {
     await writeState(path, newWorld().disk)
-    await writeFile(path, (await readFile(path, 'utf8')).replace('"version":1', '"version":2'))
-    expect(await readState(path, NOW_MS)).toMatchObject({ kind: 'damaged' })
+    for (const text of ['[]', '{"version":2,"accepted":{},"deniedDigests":"all","at":{"phase":"New"}}']) {
+      await writeFile(path, text)
+      const salvaged = { accepted: null, deniedDigests: [] }
+      expect(await readState(path, NOW_MS)).toMatchObject({ kind: 'damaged', salvaged })
+    }
   })
 
   it('that cannot be written is an error of ours', async () => {

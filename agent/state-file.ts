@@ -88,18 +88,51 @@ export type StateFileContent =
   | { readonly kind: 'read'; readonly state: State }
   | { readonly kind: 'absent' }
   /** Set aside under `setAsideAs`: what is really there is a better guide than a guess at what it said. */
-  | { readonly kind: 'damaged'; readonly setAsideAs: string; readonly detail: string }
+  | {
+      readonly kind: 'damaged'
+      readonly setAsideAs: string
+      readonly detail: string
+      readonly salvaged: Salvaged
+    }
+
+/** What must outlive a state file that cannot be read as a whole. */
+export type Salvaged = Pick<State, 'accepted' | 'deniedDigests'>
+
+const LooseImage = z.object({ digest: z.string() })
+const LooseState = z.object({
+  accepted: AcceptedPlan.loose().nullable().catch(null),
+  deniedDigests: z.array(z.string()).catch([]),
+  at: z
+    .object({ commit: z.object({}), plan: z.object({ image: LooseImage }) })
+    .nullable()
+    .catch(null),
+})
+
+/**
+ * A newer agent came with the image that failed, and this one, from the image before, finds its file: what it
+ * denied stays denied, and so does an image that was on trial, or this host would try it for ever.
+ */
+function salvage(document: unknown): Salvaged {
+  const parsed = LooseState.safeParse(document)
+  if (!parsed.success) return { accepted: null, deniedDigests: [] }
+  const { accepted, deniedDigests, at } = parsed.data
+  const onTrial = at === null ? [] : [at.plan.image.digest]
+  const known = accepted === null ? null : AcceptedPlan.strip().parse(accepted)
+  return { accepted: known, deniedDigests: [...new Set([...deniedDigests, ...onTrial])] }
+}
 
 /** @throws AgentError StateUnwritable when the file can neither be read nor set aside. */
 export async function readState(path: string, nowMs: number): Promise<StateFileContent> {
   try {
     const text = await readFile(path, 'utf8').catch(absentOrThrow)
     if (text === null) return { kind: 'absent' }
-    const parsed = StateDocument.safeParse(parseJson(text))
+    const document = parseJson(text)
+    const parsed = StateDocument.safeParse(document)
     if (parsed.success) return { kind: 'read', state: parsed.data }
     const setAsideAs = `${path}.damaged-${new Date(nowMs).toISOString().replaceAll(':', '')}`
     await rename(path, setAsideAs)
-    return { kind: 'damaged', setAsideAs, detail: z.prettifyError(parsed.error).slice(0, 300) }
+    const detail = z.prettifyError(parsed.error).slice(0, 300)
+    return { kind: 'damaged', setAsideAs, detail, salvaged: salvage(document) }
   } catch (error) {
     throw toAgentError('StateUnwritable', `reading ${path}`, error)
   }
