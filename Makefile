@@ -1,5 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; each installs what is missing first.
 .DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .PHONY: help setup build demo test check generate format clean
 
 help: ## list the targets
@@ -15,17 +16,17 @@ demo: build ## a fleet of five hosts: a good image, a better one, a broken one
 	@node dist/bootfleet.mjs dev demo
 
 test: setup ## every test, with coverage
-	@npx vitest run --coverage
+	@vitest run --coverage
 
 check: setup ## types, lint, format, boundaries, dead code, generated code
 	@./scripts/check.sh
 
 generate: setup ## TypeScript from proto/, JSON Schema from the zod schemas
-	@npx buf generate
-	@npx tsx scripts/generate-schema.ts
+	@buf generate
+	@tsx scripts/generate-schema.ts
 
 format: setup ## rewrite sources in the one format
-	@npx prettier --log-level warn --write .
+	@prettier --log-level warn --write .
 
 clean: ## remove what was built
 	rm -rf dist coverage .cache/tsc

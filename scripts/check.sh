@@ -2,6 +2,7 @@
 # Everything that can be judged without running the programs. Runs all steps and then fails if any did.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+export PATH="$PWD/node_modules/.bin:$PATH"
 failed=()
 step() {
   local name=$1
@@ -17,18 +18,18 @@ step() {
 generated_is_fresh() {
   local fresh
   fresh=$(mktemp -d)
-  npx buf generate --output "$fresh" && diff -r proto/gen "$fresh/proto/gen"
+  buf generate --output "$fresh" && diff -r proto/gen "$fresh/proto/gen"
   local status=$?
   rm -rf "$fresh"
   return $status
 }
-step types npx tsc --build
-step lint npx oxlint --deny-warnings
-step protobuf npx buf lint
+step types tsc --build
+step lint oxlint --deny-warnings
+step protobuf buf lint
 step generated generated_is_fresh
-step format npx prettier --log-level warn --check .
+step format prettier --log-level warn --check .
 step boundaries node scripts/check-boundaries.mjs
-step dead-code npx knip --no-progress
+step dead-code knip --no-progress
 if (( ${#failed[@]} )); then
   printf 'check failed: %s\n' "${failed[*]}"
   exit 1

@@ -24,6 +24,8 @@ export type SimulatedFleet = {
 export type SimulatedFleetOptions = {
   readonly dir: string
   readonly hosts: number
+  /** How long each operation of a machine takes. Default: 20. */
+  readonly stepDelayMs?: number
   readonly controller: Controller
   readonly nats: { readonly url: string; readonly connection: NatsConnection }
   readonly seed: { readonly digest: string; readonly version: string }
@@ -94,7 +96,7 @@ async function startHost(name: string, options: StartOptions): ReturnType<typeof
   const machine = await openSimulatedHost({
     path: join(stateDir, 'machine.json'),
     seed: { ...seed, manifestDigest: seed.digest },
-    stepDelayMs: 20,
+    stepDelayMs: options.stepDelayMs ?? 20,
     check,
   })
   const starting = startAgent(
