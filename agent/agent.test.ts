@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from '@nats-io/transport-node'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sealPlan } from '../proto/envelope.ts'
@@ -143,6 +144,17 @@ describe('an agent with a simulated host', () => {
     await publish(planFor(hostId, '1.0.0'))
     const failed = await server.waitFor(inPhase(Phase.FAILED, 'edge-1.0.0'))
     expect(failed).toMatchObject({ bootedDigest: digestOf('0.0.0'), failure: { code: 'DeniedDigest' } })
+  })
+
+  it('ends, for its service manager to start it again, when it can get no plans any more', async () => {
+    const natsConnection = await connect({ servers: nats.url })
+    const starting = startAgent({ config: configOf('till-1'), log, natsConnection }, stop.signal)
+    await authority.enrol(join(directory, 'till-1/identity'), hostIdOf)
+    const { stopped } = await starting
+    await server.waitFor((_, report) => report.phase === Phase.IDLE)
+    const ended = stopped.catch((error: unknown) => error)
+    await natsConnection.close()
+    expect(await ended).toMatchObject({ code: 'PlansLost' })
   })
 
   it('has its state directory to itself, until it is stopped', async () => {

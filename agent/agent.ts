@@ -83,6 +83,7 @@ async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
   const heartbeat = options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }
   const reporter = openReporter({ ...config.controller, ...identity, ...heartbeat, log, signal })
   const following = followPlans(options, (bytes) => mailbox.putPlan(bytes), signal)
+  following.catch(() => failed.abort())
   try {
     let ended: 'Rebooted' | 'Stopped' = 'Rebooted'
     while (ended === 'Rebooted' && !signal.aborted) {
@@ -125,6 +126,12 @@ async function followPlans(
   if (connection === null) return
   try {
     await subscribePlans({ connection, hostId, onPlan, log, signal })
+    if (!signal.aborted) {
+      throw new AgentError(
+        'PlansLost',
+        `following plans at ${config.nats.url}: the connection closed for good`,
+      )
+    }
   } finally {
     if (own) await connection.close()
   }

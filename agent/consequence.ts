@@ -8,6 +8,7 @@ export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
   ConfigInvalid: 'Stall',
   IdentityInvalid: 'Stall',
   StateUnwritable: 'Stall',
+  PlansLost: 'Stall',
   InspectFailed: 'Retry',
   DownloadFailed: 'Retry',
   DownloadTooLarge: 'Stall',

@@ -3,6 +3,7 @@ export type AgentErrorCode =
   | 'ConfigInvalid'
   | 'IdentityInvalid'
   | 'StateUnwritable'
+  | 'PlansLost'
   | 'InspectFailed'
   | 'DownloadFailed'
   | 'DownloadTooLarge'

@@ -37,6 +37,8 @@ const NO_SUCH_PROGRAM = 127
 /** What a killed agent left behind must not move the default after the next one has looked at it. */
 const ENDS_WITH_AGENT = ['setpriv', '--pdeathsig', 'TERM', '--'] as const
 const QUICK_TIMEOUT_MS = 2 * 60_000
+/** What writes out the file system: a slow disk has minutes of it. */
+const SYNC_TIMEOUT_MS = 15 * 60_000
 const PULL_TIMEOUT_MS = 6 * 60 * 60_000
 
 /** A host whose deployments are kept by the `container-snap` program, known only by its command line. */
@@ -70,13 +72,13 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
       // Pulled again to learn the image's id: what is there already is not downloaded twice.
       const { imageId } = await pull(image, options)
       const attempt = `deploying ${image.digest}`
-      return (
-        await call(['create-snapshot', imageId], { code: 'StageFailed', attempt, signal: options.signal })
-      ).trim()
+      const called = { code: 'StageFailed', attempt, signal: options.signal } as const
+      return (await call(['create-snapshot', imageId], { ...called, timeoutMs: SYNC_TIMEOUT_MS })).trim()
     },
     activate: async (deploymentId, signal) => {
       const attempt = `activating ${deploymentId}`
-      await call(['switch', deploymentId], { code: 'ActivateFailed', attempt, signal })
+      const called = { code: 'ActivateFailed', attempt, signal, timeoutMs: SYNC_TIMEOUT_MS } as const
+      await call(['switch', deploymentId], called)
     },
     reboot: (signal) => machine.reboot(signal),
     runCheck: (name, signal) => runNamedCheck(machine, name, signal),

@@ -20,7 +20,7 @@ const GET_TIMEOUT_MS = 10_000
 const RETRY = { baseMs: 1_000, maxMs: 60_000 }
 
 /**
- * Deliver this host's plans until `signal` fires: a plain subscription first, so that nothing published from
+ * Deliver this host's plans until `signal` fires or the connection is closed for good: a plain subscription first, so that nothing published from
  * here on is missed, then one direct get of what stands in the stream, at every (re)connect and now and then.
  */
 export async function subscribePlans(options: SubscriberOptions): Promise<void> {
@@ -82,6 +82,7 @@ function watchReconnects(connection: NatsConnection, signal: AbortSignal): Wakes
       if (next.value.type === 'reconnect') reconnected.abort()
     }
   })()
+  void connection.closed().then(() => reconnected.abort())
   return {
     wait: async (timeoutMs) => {
       const waiting = AbortSignal.any([signal, reconnected.signal])
