@@ -5,6 +5,7 @@ import { expire, readHost } from './grants.ts'
 import { intentOf } from './intents.ts'
 import { assignOwner } from './membership.ts'
 import { pauseRollout, resumeRollout } from './pause.ts'
+import { chooseForgotten, forgetSome } from './retention.ts'
 import { endRollback } from './rollback.ts'
 import { emptyState, fleetOf, hostOf, newRollout, noChanges } from './state.ts'
 import type { Changes, RolloutEngineState } from './state.ts'
@@ -54,6 +55,7 @@ export function open(records: Records, now: Now): Step {
   }
   for (const host of state.hosts.values()) readHost(state, changes, host)
   expire(state, changes)
+  chooseForgotten(state)
   return { state, decision: decisionOf(state, changes) }
 }
 
@@ -69,6 +71,7 @@ export function apply(state: RolloutEngineState, event: RolloutEvent, now: Now):
     endRollback(state, changes, fleet)
     if (!changes.again) giveGrants(state, changes, fleet)
   }
+  if (!changes.again) forgetSome(state, changes)
   return { state, decision: decisionOf(state, changes) }
 }
 
@@ -138,7 +141,7 @@ function takeVerb(
   }
 }
 
-const orderOfKinds: readonly Write['kind'][] = ['fleet', 'host', 'grant', 'rollout']
+const orderOfKinds: readonly Write['kind'][] = ['fleet', 'host', 'grant', 'rollout', 'forgetRollout']
 
 function decisionOf(state: RolloutEngineState, changes: Changes): Decision {
   const writes = [...changes.writes.values()]
@@ -150,7 +153,7 @@ function decisionOf(state: RolloutEngineState, changes: Changes): Decision {
   return {
     writes: orderOfKinds.flatMap((kind) => writes.filter((write) => write.kind === kind)),
     publishes,
-    wakeInMs: changes.again ? 0 : timeToWake(state, changes.now),
+    wakeInMs: changes.again || state.toForget.size > 0 ? 0 : timeToWake(state, changes.now),
   }
 }
 

@@ -23,6 +23,8 @@ export type RolloutEngineState = {
   readonly hosts: Map<string, Host>
   /** Every bounded wait, soonest first; see deadlineKey. */
   readonly deadlines: Queue
+  /** Rollouts that are taken out of `rollouts` but not yet out of the store, with the hosts whose grants are left. */
+  readonly toForget: Map<string, readonly string[]>
 }
 
 export type Fleet = {
@@ -112,7 +114,15 @@ export function noChanges(now: Now): Changes {
 }
 
 export function emptyState(): RolloutEngineState {
-  return { commit: '', wanted: null, fleets: new Map(), rollouts: new Map(), hosts: new Map(), deadlines: [] }
+  return {
+    commit: '',
+    wanted: null,
+    fleets: new Map(),
+    rollouts: new Map(),
+    hosts: new Map(),
+    deadlines: [],
+    toForget: new Map(),
+  }
 }
 
 export function fleetOf(state: RolloutEngineState, name: string): Fleet {

@@ -2,6 +2,7 @@ import { denialOf } from './budget.ts'
 import { recountFleet } from './contribution.ts'
 import { withdrawAll } from './grants.ts'
 import { orderKey } from './order.ts'
+import { chooseForgotten } from './retention.ts'
 import { currentRollout, newRollout, writeFleet, writeRollout } from './state.ts'
 import type { Changes, Fleet, RolloutEngineState } from './state.ts'
 import type { RolloutRecord, WantedFleet } from './types.ts'
@@ -19,6 +20,7 @@ export function startWanted(state: RolloutEngineState, changes: Changes, fleet: 
   state.rollouts.set(record.id, rollout)
   writeRollout(rollout, changes, record)
   recountFleet(state, record.fleet)
+  chooseForgotten(state)
   changes.again = true
 }
 

@@ -196,12 +196,23 @@ export type RolloutEvent =
 
 // ---- decisions ----
 
+/**
+ * What is no longer needed of a rollout that ended: these hosts' grants, and then its header, so that whatever a
+ * crash leaves is found again. A large rollout is forgotten in several decisions, the header with the last.
+ */
+export type ForgottenRollout = {
+  readonly rolloutId: string
+  readonly hostIds: readonly string[]
+  readonly withHeader: boolean
+}
+
 /** Writes in the order in which they must be durable: deny and fleet first, then grants and hosts, then headers. */
 export type Write =
   | { readonly kind: 'fleet'; readonly record: FleetRecord }
   | { readonly kind: 'grant'; readonly record: GrantRecord }
   | { readonly kind: 'host'; readonly record: HostRecord }
   | { readonly kind: 'rollout'; readonly record: RolloutRecord }
+  | { readonly kind: 'forgetRollout'; readonly record: ForgottenRollout }
 
 /** What a host's plan must say now; the publisher adds counter, term and times and publishes only what changed. */
 export type PlanIntent = {

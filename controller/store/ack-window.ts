@@ -70,7 +70,7 @@ export function openAckWindow(connection: NatsConnection, ackTimeoutMs = ACK_TIM
   return {
     async publishAll(publications, signal) {
       const sequences: number[] = []
-      await inWindow(publications, async (publication, index) => {
+      await inWindow({ items: publications, size: WINDOW_SIZE }, async (publication, index) => {
         signal.throwIfAborted()
         sequences[index] = await publishOne(publication)
       })
@@ -97,8 +97,8 @@ async function followConnection(
 }
 
 /** Starts no further item after a failure, and rejects with it once all that were started have ended. */
-async function inWindow<Item>(
-  items: readonly Item[],
+export async function inWindow<Item>(
+  { items, size }: { readonly items: readonly Item[]; readonly size: number },
   task: (item: Item, index: number) => Promise<void>,
 ): Promise<void> {
   // Lanes share one iterator, so each item is taken once and no more than a window is under way.
@@ -115,7 +115,7 @@ async function inWindow<Item>(
       throw error
     }
   }
-  const lanes = Array.from({ length: Math.min(WINDOW_SIZE, items.length) }, lane)
+  const lanes = Array.from({ length: Math.min(size, items.length) }, lane)
   const broken = (await Promise.allSettled(lanes)).find((result) => result.status === 'rejected')
   if (broken !== undefined) throw broken.reason
 }

@@ -4,6 +4,7 @@ import type * as z from 'zod'
 import type { Bucket } from '../../proto/subjects.ts'
 import { ControllerError } from '../errors.ts'
 import type { AckWindow, Publication } from './ack-window.ts'
+import { eraseMessages } from './erase.ts'
 import { bucketStream } from './provision.ts'
 import { replay } from './replay.ts'
 
@@ -21,6 +22,12 @@ export type BucketHandle<Value> = {
   load(signal: AbortSignal): Promise<readonly Value[]>
   publication(key: string, value: Value): Publication
   stored(key: string, sequence: number): void
+  /**
+   * Removes the values of these keys as last read or written, without a marker in their place: what another wrote
+   * since stays, and a key that is gone is no error.
+   * @throws ControllerError StoreUnavailable.
+   */
+  erase(keys: readonly string[], signal: AbortSignal): Promise<void>
 }
 
 const KEY = /^[-/_=.a-zA-Z0-9]{1,512}$/
@@ -56,6 +63,14 @@ export function openBucket<Value>(options: BucketOptions<Value>): BucketHandle<V
     },
     stored(key, sequence) {
       sequences.set(key, sequence)
+    },
+    async erase(keys, signal) {
+      const known = keys.flatMap((key) => {
+        const sequence = sequences.get(key)
+        return sequence === undefined ? [] : [{ subject: prefix + key, sequence }]
+      })
+      await eraseMessages(connection, { stream: bucketStream(bucket), messages: known }, signal)
+      for (const key of keys) sequences.delete(key)
     },
   }
 }

@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
 import { BUCKETS, LEASE_KEY, PLAN_STREAM, planSubject } from '../../proto/subjects.ts'
-import type { EnrolmentRecord, Records, Write } from '../rollout/types.ts'
+import type { EnrolmentRecord, ForgottenRollout, Records, Write } from '../rollout/types.ts'
 import { ControllerError } from '../errors.ts'
 import { openAckWindow } from './ack-window.ts'
 import type { AckWindow } from './ack-window.ts'
@@ -29,7 +29,8 @@ export type Store = {
   /** Everything stored, and from here on what {@link Store.commit} compares with. */
   load(signal: AbortSignal): Promise<Records>
   /**
-   * Durable when it resolves: fleets, then grants and hosts, then rollouts, so that any prefix is safe.
+   * Durable when it resolves: fleets, then grants and hosts, then rollouts, and last what is forgotten, so that any
+   * prefix is safe.
    * After an error the caller loads again.
    * @throws ControllerError StoreConflict, StoreUnavailable.
    */
@@ -70,7 +71,11 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
   }
   const enrolments = openBucket({ ...context, bucket: BUCKETS.enrolment, schema: Enrolment })
 
-  async function commitGroup(writes: readonly Write[], term: number, signal: AbortSignal): Promise<void> {
+  async function commitGroup(
+    writes: readonly RecordWrite[],
+    term: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const prepared = lastPerKey(writes).map(([key, write]) => {
       const record = write.kind === 'rollout' ? { ...write.record, term } : write.record
       const bucket: Pick<BucketHandle<unknown>, 'publication' | 'stored'> = buckets[write.kind]
@@ -82,6 +87,16 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
       signal,
     )
     for (const [index, { key, bucket }] of prepared.entries()) bucket.stored(key, sequences[index] ?? 0)
+  }
+
+  /** A header whose grants are left is found again by the next start; grants without a header would seem lost. */
+  async function forget(
+    { hostIds, rolloutId, withHeader }: ForgottenRollout,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const keys = hostIds.map((hostId) => grantKey({ rolloutId, hostId }))
+    await buckets.grant.erase(keys, signal)
+    if (withHeader) await buckets.rollout.erase([rolloutId], signal)
   }
 
   return {
@@ -97,6 +112,7 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
     },
     async commit(writes, { term, signal }) {
       for (const group of groupsInOrder(writes)) await commitGroup(group, term, signal)
+      for (const write of writes) if (write.kind === 'forgetRollout') await forget(write.record, signal)
     },
     async enrol(record, signal) {
       const [sequence] = await window.publishAll([enrolments.publication(record.hostId, record)], signal)
@@ -111,31 +127,38 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
   }
 }
 
+type RecordWrite = Exclude<Write, { readonly kind: 'forgetRollout' }>
+
 /** A denial must be durable before a grant, and a grant before the header that counts on it. */
-function groupsInOrder(writes: readonly Write[]): readonly (readonly Write[])[] {
-  const group = (...kinds: readonly Write['kind'][]): readonly Write[] =>
-    writes.filter(({ kind }) => kinds.includes(kind))
+function groupsInOrder(writes: readonly Write[]): readonly (readonly RecordWrite[])[] {
+  const records = writes.filter((write) => write.kind !== 'forgetRollout')
+  const group = (...kinds: readonly RecordWrite['kind'][]): readonly RecordWrite[] =>
+    records.filter(({ kind }) => kinds.includes(kind))
   return [group('fleet'), group('grant', 'host'), group('rollout')]
 }
 
 /** Two writes of one key in one decision would race in the window; the later one says all. */
-function lastPerKey(writes: readonly Write[]): readonly (readonly [string, Write])[] {
-  const last = new Map<string, readonly [string, Write]>()
+function lastPerKey(writes: readonly RecordWrite[]): readonly (readonly [string, RecordWrite])[] {
+  const last = new Map<string, readonly [string, RecordWrite]>()
   for (const write of writes) last.set(`${write.kind}/${keyOf(write)}`, [keyOf(write), write])
   return [...last.values()]
 }
 
-function keyOf(write: Write): string {
+function keyOf(write: RecordWrite): string {
   switch (write.kind) {
     case 'fleet':
       return write.record.fleet
     case 'grant':
-      return `${write.record.rolloutId}.${write.record.hostId}`
+      return grantKey(write.record)
     case 'host':
       return write.record.hostId
     case 'rollout':
       return write.record.id
   }
+}
+
+function grantKey({ hostId, rolloutId }: { readonly hostId: string; readonly rolloutId: string }): string {
+  return `${rolloutId}.${hostId}`
 }
 
 function openLeaseRegister(connection: NatsConnection, window: AckWindow): LeaseRegister {

@@ -66,6 +66,8 @@ function wrote(write: Write): string {
     }
     case 'host':
       return `host ${write.record.hostId}`
+    case 'forgetRollout':
+      return `forget ${write.record.rolloutId} with ${write.record.hostIds.length} grants`
   }
 }
 

@@ -1,6 +1,12 @@
 import { expect } from 'vitest'
 import { apply, open } from '../../controller/rollout/engine.ts'
-import type { Decision, Records, RolloutEvent, Write } from '../../controller/rollout/types.ts'
+import type {
+  Decision,
+  ForgottenRollout,
+  Records,
+  RolloutEvent,
+  Write,
+} from '../../controller/rollout/types.ts'
 import { dispatch, recordsOf } from './rollout-world.ts'
 import type { Store, World } from './rollout-world.ts'
 
@@ -11,7 +17,10 @@ export function checkReopened(world: World): void {
   let state = opened.state
   const records = indexed(twin)
   const take = (decision: Decision): Decision => {
-    for (const write of decision.writes) records.set(keyOf(write), write)
+    for (const write of decision.writes) {
+      if (write.kind === 'forgetRollout') forget(records, write.record)
+      else records.set(keyOf(write), write)
+    }
     return decision
   }
   take(opened.decision)
@@ -31,7 +40,14 @@ export function checkReopened(world: World): void {
   expect(bare(records)).toEqual(bare(indexed(recordsOf(world.store))))
 }
 
-function keyOf(write: Write): string {
+type Kept = Exclude<Write, { readonly kind: 'forgetRollout' }>
+
+function forget(records: Map<string, Kept>, { hostIds, rolloutId, withHeader }: ForgottenRollout): void {
+  for (const id of hostIds) records.delete(`grant ${rolloutId} ${id}`)
+  if (withHeader) records.delete(`rollout ${rolloutId}`)
+}
+
+function keyOf(write: Kept): string {
   switch (write.kind) {
     case 'fleet':
       return `fleet ${write.record.fleet}`
@@ -44,16 +60,16 @@ function keyOf(write: Write): string {
   }
 }
 
-function indexed(records: Records): Map<string, Write> {
-  const writes: Write[] = [
-    ...records.fleets.map((record): Write => ({ kind: 'fleet', record })),
-    ...records.rollouts.map((record): Write => ({ kind: 'rollout', record })),
-    ...records.grants.map((record): Write => ({ kind: 'grant', record })),
+function indexed(records: Records): Map<string, Kept> {
+  const writes: Kept[] = [
+    ...records.fleets.map((record): Kept => ({ kind: 'fleet', record })),
+    ...records.rollouts.map((record): Kept => ({ kind: 'rollout', record })),
+    ...records.grants.map((record): Kept => ({ kind: 'grant', record })),
   ]
   return new Map(writes.map((write) => [keyOf(write), write]))
 }
 
-function bare(records: ReadonlyMap<string, Write>): readonly string[] {
+function bare(records: ReadonlyMap<string, Kept>): readonly string[] {
   return [...records.values()]
     .filter((write) => write.kind !== 'host')
     .map((write) => `${keyOf(write)} ${JSON.stringify(write.record)}`)

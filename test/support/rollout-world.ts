@@ -87,10 +87,11 @@ export function dispatch(world: World, event: RolloutEvent): void {
 
 function settle(world: World, event: RolloutEvent | { readonly kind: 'open' }, decision: Decision): void {
   const limit = world.crashAfterWrites
-  if (limit !== null && decision.writes.length > 0) {
+  const writes = decision.writes.flatMap(stepsOf)
+  if (limit !== null && writes.length > 0) {
     world.crashAfterWrites = null
-    world.observe(event, { ...decision, writes: decision.writes.slice(0, limit), publishes: [] })
-    for (const write of decision.writes.slice(0, limit)) persist(world.store, write)
+    world.observe(event, { ...decision, writes: writes.slice(0, limit), publishes: [] })
+    for (const write of writes.slice(0, limit)) persist(world.store, write)
     restart(world)
     return
   }
@@ -101,6 +102,18 @@ function settle(world: World, event: RolloutEvent | { readonly kind: 'open' }, d
     if (agent !== undefined) receivePlan(agent, intent)
   }
   world.wakeInMs = decision.wakeInMs
+}
+
+/** A crash may come between any two deletions of one write. */
+function stepsOf(write: Write): readonly Write[] {
+  if (write.kind !== 'forgetRollout') return [write]
+  const { hostIds, rolloutId, withHeader } = write.record
+  const grants = hostIds.map((id): Write => {
+    return { kind: 'forgetRollout', record: { rolloutId, hostIds: [id], withHeader: false } }
+  })
+  return withHeader
+    ? [...grants, { kind: 'forgetRollout', record: { rolloutId, hostIds: [], withHeader } }]
+    : grants
 }
 
 function persist(store: Store, write: Write): void {
@@ -116,6 +129,12 @@ function persist(store: Store, write: Write): void {
       return
     case 'host':
       store.hosts.set(write.record.hostId, write.record)
+      return
+    case 'forgetRollout': {
+      const { hostIds, rolloutId, withHeader } = write.record
+      for (const id of hostIds) store.grants.delete(`${rolloutId} ${id}`)
+      if (withHeader) store.rollouts.delete(rolloutId)
+    }
   }
 }
 
