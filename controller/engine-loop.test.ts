@@ -16,6 +16,7 @@ type World = {
   readonly writes: Write[]
   failNextCommit: ControllerError | Error | null
   hold: Promise<void> | null
+  newestTerm: number
   readonly run: () => { readonly ended: Promise<void>; readonly stop: () => Promise<void> }
 }
 
@@ -51,11 +52,18 @@ function createWorld(): World {
     },
   }
   const publisher: PlanPublisher = {
+    get newestTerm() {
+      return world.newestTerm
+    },
     async publish(intents) {
       log.push(`publish ${intents.length}`)
       return intents.length
     },
     renew: () => Promise.resolve(0),
+    async catchUp(host) {
+      log.push(`catch up ${host}`)
+      return 0
+    },
   }
   const loop = new EngineLoop({
     store,
@@ -63,6 +71,7 @@ function createWorld(): World {
     term: 1,
     logger,
     onChange: () => undefined,
+    onNewerTerm: (term) => log.push(`newer ${term}`),
     connectedHosts: () => [hostId],
   })
   const world: World = {
@@ -71,6 +80,7 @@ function createWorld(): World {
     writes,
     failNextCommit: null,
     hold: null,
+    newestTerm: 0,
     run() {
       const stop = new AbortController()
       const ended = loop.run(stop.signal)
@@ -171,6 +181,23 @@ describe('the engine loop', () => {
     await running.stop()
   }, 15_000)
 
+  it('lets each reporting host be caught up with', async () => {
+    const world = createWorld()
+    const running = world.run()
+    await world.loop.submit(report('one'))
+    expect(world.log.at(-1)).toBe(`catch up ${hostId}`)
+    await running.stop()
+  })
+
+  it('leads no more once the store shows plans of a later term, and tells which', async () => {
+    const world = createWorld()
+    world.newestTerm = 9
+    const { ended } = world.run()
+    await expect(ended).rejects.toMatchObject({ code: 'Conflict' })
+    expect(world.log).toContain('newer 9')
+    expect(world.writes).toEqual([])
+  })
+
   it('ends with a defect instead of repeating it', async () => {
     const world = createWorld()
     const { ended } = world.run()
@@ -189,5 +216,6 @@ describe('the engine loop', () => {
     await expect.poll(() => world.loop.state).not.toBeNull()
     await running.stop()
     expect(world.loop.state).toBeNull()
+    await expect(world.loop.submit(report('late'))).rejects.toMatchObject({ code: 'LeaseLost' })
   })
 })

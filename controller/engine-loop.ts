@@ -32,8 +32,12 @@ export type PublishContext = {
 }
 
 export type PlanPublisher = {
+  /** Highest term in the plans that were there at the start. */
+  readonly newestTerm: number
   publish(intents: readonly PlanIntent[], context: PublishContext): Promise<number>
   renew(context: PublishContext): Promise<number>
+  /** Signs one host's plan again when the host is ahead of it, as after the loss of the stored plans. */
+  catchUp(hostId: string, context: PublishContext): Promise<number>
 }
 
 export type EngineLoopOptions = {
@@ -42,6 +46,8 @@ export type EngineLoopOptions = {
   readonly term: number
   readonly logger: Logger
   readonly onChange: () => void
+  /** Told the term of a later leader that stored records or plans show. */
+  readonly onNewerTerm: (term: number) => void
   /** Hosts with a stream: the engine keeps connections in memory only and is told again when it is opened anew. */
   readonly connectedHosts: () => Iterable<string>
 }
@@ -94,7 +100,7 @@ export class EngineLoop {
       while (!signal.aborted) await this.#openAndRun(signal)
     } finally {
       this.#session = null
-      this.#queue.rejectAll(
+      this.#queue.close(
         new ControllerError('LeaseLost', 'deciding: this controller stopped leading; try again'),
       )
     }
@@ -117,6 +123,7 @@ export class EngineLoop {
   async #openSession(signal: AbortSignal): Promise<Session> {
     const { store, openPublisher, connectedHosts } = this.#options
     const [records, publisher] = await Promise.all([store.load(signal), openPublisher(signal)])
+    this.#requireNewest(Math.max(publisher.newestTerm, ...records.rollouts.map(({ term }) => term)))
     for (const record of records.enrolments) this.#enrolments.set(record.hostId, record)
     for (const { hostId, report } of records.hosts) {
       if (report.plan !== null) this.#acceptedCounters.set(hostId, report.plan.counter)
@@ -133,9 +140,21 @@ export class EngineLoop {
     return session
   }
 
+  /** A store that lost its lease counts terms anew, and hosts refuse a smaller one than they know. */
+  #requireNewest(newestTerm: number): void {
+    const { term, onNewerTerm } = this.#options
+    if (newestTerm <= term) return
+    onNewerTerm(newestTerm)
+    throw new ControllerError(
+      'Conflict',
+      `leading in term ${term}: the store holds plans or rollouts of term ${newestTerm}; leading again in a later one`,
+    )
+  }
+
   async #takeEvents(session: Session, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#queue.wait(session.wakeInMs, signal)
+      const renewInMs = Math.max(0, session.renewAtMs - performance.now())
+      await this.#queue.wait(Math.min(session.wakeInMs ?? renewInMs, renewInMs), signal)
       if (signal.aborted) return
       const item = this.#queue.take()
       try {
@@ -156,6 +175,9 @@ export class EngineLoop {
     const next = apply(session.state, event, nowSince(session))
     session.state = next.state
     await this.#settle(session, next.decision, signal)
+    if (event.kind === 'report') {
+      await session.publisher.catchUp(event.hostId, this.#publishContext(signal))
+    }
   }
 
   /** Durable before published: a plan that the store forgot could never be taken back. */

@@ -68,7 +68,7 @@ describe('the event queue', () => {
   it('rejects all that wait', async () => {
     const queue = new EventQueue()
     const submitted = queue.submit(pause('one'))
-    queue.rejectAll(new Error('over'))
+    queue.close(new Error('over'))
     await expect(submitted).rejects.toThrow('over')
     expect(queue.take()).toBeNull()
   })

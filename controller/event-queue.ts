@@ -15,6 +15,7 @@ const TIMEOUT_MAX_MS = 2 ** 31 - 1
 export class EventQueue {
   #items = new Map<string, QueuedEvent>()
   #lastId = 0
+  #closedBy: unknown = null
   /** Ends the wait that is under way. */
   #wake: (() => void) | null = null
 
@@ -55,12 +56,15 @@ export class EventQueue {
     if (stop !== undefined) signal.removeEventListener('abort', stop)
   }
 
-  rejectAll(error: unknown): void {
+  /** Rejects what waits and whatever comes later: nobody will take it. */
+  close(error: unknown): void {
+    this.#closedBy = error
     for (const { waiters } of this.#items.values()) for (const waiter of waiters) waiter.reject(error)
     this.#items.clear()
   }
 
   #add(event: RolloutEvent, waiter: Waiter): void {
+    if (this.#closedBy !== null) return waiter.reject(this.#closedBy)
     const key = this.#keyOf(event)
     const waiting = this.#items.get(key)
     if (waiting !== undefined) {

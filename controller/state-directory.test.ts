@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { openStateDirectory } from './state-directory.ts'
+import { openStateDirectory, readTerm, writeTerm } from './state-directory.ts'
 
 let dir: string
 
@@ -43,4 +43,12 @@ it('says what is wrong with a directory that it cannot use', async () => {
   await expect(openStateDirectory(join(dir, 'file', 'state'))).rejects.toMatchObject({
     code: 'ConfigInvalid',
   })
+})
+
+it('keeps the last term, and takes a damaged one for none', async () => {
+  expect(await readTerm(dir)).toBe(0)
+  await writeTerm(dir, 12)
+  expect(await readTerm(dir)).toBe(12)
+  await writeFile(join(dir, 'term'), '-1')
+  expect(await readTerm(dir)).toBe(0)
 })

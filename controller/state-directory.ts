@@ -70,3 +70,13 @@ async function lock(stateDir: string, holder: string): Promise<() => Promise<voi
 export async function writeAddress(stateDir: string, address: string): Promise<void> {
   await writeDurably(join(stateDir, 'address'), `${address}\n`)
 }
+
+/** The last term that this directory's controller led in; 0 before the first. */
+export async function readTerm(stateDir: string): Promise<number> {
+  const text = await readFile(join(stateDir, 'term'), 'utf8').catch(() => '')
+  return /^\d{1,15}$/.test(text.trim()) ? Number(text) : 0
+}
+
+export async function writeTerm(stateDir: string, term: number): Promise<void> {
+  await writeDurably(join(stateDir, 'term'), `${term}\n`)
+}

@@ -110,6 +110,20 @@ describe('publishing plans', () => {
     expect((await stored()).counter).toBe(59)
   })
 
+  it('catches up with a host that is ahead of the stored plans, and only then', async () => {
+    const publisher = await open()
+    await publisher.publish([intent()], context())
+    expect(await publisher.catchUp(hostId, context({ acceptedCounterOf: () => 1 }))).toBe(0)
+    expect(await publisher.catchUp(hostId, context({ acceptedCounterOf: () => 8 }))).toBe(1)
+    expect((await stored()).counter).toBe(9)
+    expect(await publisher.catchUp(hostId, context({ acceptedCounterOf: () => 2 ** 40 }))).toBe(0)
+  })
+
+  it('knows the newest term of what is stored', async () => {
+    await (await open()).publish([intent()], context({ term: 41 }))
+    expect((await open()).newestTerm).toBe(41)
+  })
+
   it('renews what would expire, and only that', async () => {
     const publisher = await open()
     await publisher.publish([intent()], context())

@@ -41,10 +41,14 @@ export type PublishContext = {
 }
 
 export type Publisher = {
+  /** Highest term in the plans that were there at the start. */
+  readonly newestTerm: number
   /** Resolves when every changed plan is durable. Number of plans written. */
   publish(intents: readonly PlanIntent[], context: PublishContext): Promise<number>
   /** Signs again what would expire soon, so that a host that was away finds a valid plan. */
   renew(context: PublishContext): Promise<number>
+  /** Signs one host's plan again when the host is ahead of it, as after the loss of the stored plans. */
+  catchUp(hostId: string, context: PublishContext): Promise<number>
 }
 
 type Last = {
@@ -72,18 +76,12 @@ export async function openPublisher(options: PublisherOptions): Promise<Publishe
   const last = await loadLast(options)
   const intentOf = new Map<string, PlanIntent>()
 
-  function counterAfter(hostId: string, stored: number, context: PublishContext): number {
-    const accepted = context.acceptedCounterOf(hostId) ?? 0
-    if (accepted <= stored + COUNTER_JUMP_MAX) return Math.max(accepted, stored) + 1
-    logger.warn({ hostId, accepted, stored }, 'host reports a plan counter out of reach')
-    return stored + 1
-  }
-
   function sealIfNeeded(intent: PlanIntent, context: PublishContext): Sealed | null {
     const { term, nowMs } = context
     const before = last.get(intent.hostId)
     const accepted = context.acceptedCounterOf(intent.hostId) ?? 0
-    const counter = counterAfter(intent.hostId, before?.counter ?? 0, context)
+    const counter = counterAfter(accepted, before?.counter ?? 0)
+    if (counter <= accepted) logger.warn({ hostId: intent.hostId, accepted }, 'plan counter out of reach')
     const expiresAtMs = nowMs + LIFE_MS
     const plan = planOf(intent, { counter, term, issuedAtMs: nowMs, expiresAtMs, maxBytes })
     const contentHash = hashOf(plan)
@@ -121,7 +119,31 @@ export async function openPublisher(options: PublisherOptions): Promise<Publishe
     return sealed.length
   }
 
-  return { publish, renew: (context) => publish(intentOf.values(), context) }
+  return {
+    newestTerm: newestTermOf(last.values()),
+    publish,
+    renew: (context) => publish(intentOf.values(), context),
+    async catchUp(hostId, context) {
+      const intent = intentOf.get(hostId)
+      const behind = isBehind(last.get(hostId)?.counter ?? 0, context.acceptedCounterOf(hostId) ?? 0)
+      return intent !== undefined && behind ? publish([intent], context) : 0
+    },
+  }
+}
+
+/** Past what the host accepted, unless that is out of reach. */
+function counterAfter(accepted: number, stored: number): number {
+  return (accepted <= stored + COUNTER_JUMP_MAX ? Math.max(accepted, stored) : stored) + 1
+}
+
+function isBehind(stored: number, accepted: number): boolean {
+  return accepted > stored && counterAfter(accepted, stored) > accepted
+}
+
+function newestTermOf(plans: Iterable<Last>): number {
+  let newest = 0
+  for (const { term } of plans) newest = Math.max(newest, term)
+  return newest
 }
 
 function latestPerHost(intents: Iterable<PlanIntent>): readonly PlanIntent[] {

@@ -13,10 +13,16 @@ const logger = pino({ level: 'silent' })
 
 describe('the decision on a lease', () => {
   const seen = { record: { holder: 'a', term: 3, renewedAt: '' }, revision: 7 }
-  const input = { seen, holder: 'b', unchangedForMs: 0, takeAfterMs: 15_000 }
+  const input = { seen, holder: 'b', unchangedForMs: 0, takeAfterMs: 15_000, termFloor: 0 }
 
   it('is to take one that nobody ever held', () => {
     expect(decideLease({ ...input, seen: null })).toEqual({ kind: 'take', term: 1, expectedRevision: 0 })
+  })
+
+  it('is to go on after the highest term known from elsewhere', () => {
+    expect(decideLease({ ...input, seen: null, termFloor: 8 })).toMatchObject({ term: 9 })
+    expect(decideLease({ ...input, holder: 'a', termFloor: 8 })).toMatchObject({ term: 9 })
+    expect(decideLease({ ...input, holder: 'a', termFloor: 2 })).toMatchObject({ term: 4 })
   })
 
   it('is to wait as long as the holder may still renew it', () => {

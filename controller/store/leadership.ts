@@ -16,6 +16,8 @@ export type LeadershipOptions = {
   readonly holder: string
   readonly logger: Logger
   readonly timings?: LeaseTimings
+  /** Highest term known from elsewhere; asked before each take. */
+  readonly termFloor?: () => number
   /**
    * Runs while the lease is held and must end soon after `held` aborts. An operating error ends this term only;
    * any other error is a defect and is thrown on.
@@ -50,19 +52,27 @@ async function acquire(options: LeadershipOptions): Promise<Held | null> {
   const { register, holder, logger, timings = LEASE_TIMINGS, signal } = options
   let revision = -1
   let sinceMs = performance.now()
+  let complaint = ''
   while (!signal.aborted) {
     try {
       const seen = await register.read(signal)
-      if ((seen?.revision ?? 0) !== revision) {
-        revision = seen?.revision ?? 0
-        sinceMs = performance.now()
-      }
+      const seenRevision = seen?.revision ?? 0
+      if (seenRevision !== revision) sinceMs = performance.now()
+      revision = seenRevision
       const unchangedForMs = performance.now() - sinceMs
-      const decision = decideLease({ seen, holder, unchangedForMs, takeAfterMs: timings.takeAfterMs })
+      const decision = decideLease({
+        seen,
+        holder,
+        unchangedForMs,
+        takeAfterMs: timings.takeAfterMs,
+        termFloor: options.termFloor?.() ?? 0,
+      })
       if (decision.kind === 'take') return await take(options, decision.term, decision.expectedRevision)
     } catch (error) {
-      if (!(error instanceof ControllerError) && !signal.aborted) throw error
-      logger.debug({ error: String(error) }, 'lease not taken')
+      if (signal.aborted) return null
+      if (!(error instanceof ControllerError)) throw error
+      if (error.message !== complaint) logger.warn({ error: error.message }, 'lease not taken')
+      complaint = error.message
     }
     await pause(timings.observeEveryMs, signal)
   }

@@ -41,10 +41,12 @@ export function decideLease(input: {
   readonly holder: string
   readonly unchangedForMs: number
   readonly takeAfterMs: number
+  /** Highest term known from elsewhere: a wiped store must not begin anew at one. */
+  readonly termFloor: number
 }): LeaseDecision {
-  const { seen, holder, unchangedForMs, takeAfterMs } = input
-  if (seen === null) return { kind: 'take', term: 1, expectedRevision: 0 }
+  const { seen, holder, unchangedForMs, takeAfterMs, termFloor } = input
+  if (seen === null) return { kind: 'take', term: termFloor + 1, expectedRevision: 0 }
   const free = seen.record.holder === null || seen.record.holder === holder
   if (!free && unchangedForMs < takeAfterMs) return { kind: 'wait' }
-  return { kind: 'take', term: seen.record.term + 1, expectedRevision: seen.revision }
+  return { kind: 'take', term: Math.max(seen.record.term, termFloor) + 1, expectedRevision: seen.revision }
 }

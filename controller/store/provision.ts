@@ -42,7 +42,11 @@ async function streamExists(manager: JetStreamManager, name: string): Promise<bo
     await manager.streams.info(name)
     return true
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return false
+    if (isStreamMissing(error)) return false
     throw error
   }
+}
+
+export function isStreamMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND
 }

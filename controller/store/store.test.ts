@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -42,6 +43,29 @@ describe('the store on a real nats-server', () => {
     expect(records.grants).toContainEqual(grant('round.1'))
     expect(records.rollouts).toContainEqual({ ...rollout('round.1'), term: 7 })
     expect(records.enrolments).toEqual([{ hostId, name: 'till', labels: { site: 'eu' }, enrolledAtMs: 1 }])
+  })
+
+  it('makes anew the buckets that a server lost, while it stays connected', async () => {
+    const store = await open()
+    const connection = await connect({ servers: server.url })
+    const manager = await jetstreamManager(connection)
+    for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name)
+    await connection.close()
+    expect(await store.lease.read(signal)).toBeNull()
+    expect(await store.load(signal)).toMatchObject({ fleets: [], rollouts: [], enrolments: [] })
+    await store.commit([fleetWrite('anew', 1)], { term: 1, signal })
+    expect((await store.load(signal)).fleets).toContainEqual(fleet('anew', 1))
+  })
+
+  it('enrols a host again after a conflict', async () => {
+    const [first, second] = [await open(), await open()]
+    await first.load(signal)
+    await second.load(signal)
+    const record = { hostId: 'c'.repeat(26), name: 'till', labels: {}, enrolledAtMs: 1 }
+    await first.enrol(record, signal)
+    await expect(second.enrol(record, signal)).rejects.toMatchObject({ code: 'StoreConflict' })
+    await second.enrol({ ...record, name: 'desk' }, signal)
+    expect((await first.load(signal)).enrolments).toContainEqual({ ...record, name: 'desk' })
   })
 
   it('refuses a write over a value that another wrote, and takes it after loading again', async () => {

@@ -13,7 +13,7 @@ import { LeaseRecord } from './lease.ts'
 import { connectNats } from './nats.ts'
 import { openPlanLog } from './plan-log.ts'
 import type { PlanLog } from './plan-log.ts'
-import { bucketStream, provision } from './provision.ts'
+import { bucketStream, isStreamMissing, provision } from './provision.ts'
 import { Enrolment, Fleet, Grant, Host, Rollout } from './record-schema.ts'
 import { requireSyncAlways, requireVersion } from './server-floor.ts'
 
@@ -62,14 +62,8 @@ export async function connectStore(options: StoreOptions): Promise<Store> {
 
 export function openStore(connection: NatsConnection, logger: Logger): Store {
   const window = openAckWindow(connection)
-  const context = { connection, window, logger }
-  const buckets = {
-    fleet: openBucket({ ...context, bucket: BUCKETS.fleets, schema: Fleet }),
-    rollout: openBucket({ ...context, bucket: BUCKETS.rollouts, schema: Rollout }),
-    grant: openBucket({ ...context, bucket: BUCKETS.grants, schema: Grant }),
-    host: openBucket({ ...context, bucket: BUCKETS.hosts, schema: Host }),
-  }
-  const enrolments = openBucket({ ...context, bucket: BUCKETS.enrolment, schema: Enrolment })
+  const buckets = openBuckets({ connection, window, logger })
+  const { enrolments } = buckets
 
   async function commitGroup(
     writes: readonly RecordWrite[],
@@ -101,6 +95,8 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
 
   return {
     async load(signal) {
+      // A server that lost its disk comes back without them while we are connected.
+      await provisionAgain(connection)
       const [fleets, rollouts, grants, hosts, enrolled] = await Promise.all([
         buckets.fleet.load(signal),
         buckets.rollout.load(signal),
@@ -114,16 +110,44 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
       for (const group of groupsInOrder(writes)) await commitGroup(group, term, signal)
       for (const write of writes) if (write.kind === 'forgetRollout') await forget(write.record, signal)
     },
-    async enrol(record, signal) {
-      const [sequence] = await window.publishAll([enrolments.publication(record.hostId, record)], signal)
-      enrolments.stored(record.hostId, sequence ?? 0)
-    },
+    enrol: (record, signal) => enrolIn(enrolments, window, { record, signal }),
     lease: openLeaseRegister(connection, window),
     plans: openPlanLog({ connection, window, stream: PLAN_STREAM, subjectOf: planSubject }),
     async close() {
       window.close()
       await connection.close()
     },
+  }
+}
+
+type Buckets = ReturnType<typeof openBuckets>
+
+function openBuckets(context: {
+  readonly connection: NatsConnection
+  readonly window: AckWindow
+  readonly logger: Logger
+}) {
+  return {
+    fleet: openBucket({ ...context, bucket: BUCKETS.fleets, schema: Fleet }),
+    rollout: openBucket({ ...context, bucket: BUCKETS.rollouts, schema: Rollout }),
+    grant: openBucket({ ...context, bucket: BUCKETS.grants, schema: Grant }),
+    host: openBucket({ ...context, bucket: BUCKETS.hosts, schema: Host }),
+    enrolments: openBucket({ ...context, bucket: BUCKETS.enrolment, schema: Enrolment }),
+  }
+}
+
+async function enrolIn(
+  enrolments: Buckets['enrolments'],
+  window: AckWindow,
+  { record, signal }: { readonly record: EnrolmentRecord; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    const [sequence] = await window.publishAll([enrolments.publication(record.hostId, record)], signal)
+    enrolments.stored(record.hostId, sequence ?? 0)
+  } catch (error) {
+    // It may be stored although no answer came; another try must not conflict with it for ever.
+    await enrolments.load(signal).catch(() => undefined)
+    throw error
   }
 }
 
@@ -176,6 +200,10 @@ function openLeaseRegister(connection: NatsConnection, window: AckWindow): Lease
         const unknown: LeaseRecord = { holder: 'unknown', term: 0, renewedAt: '' }
         return { record: record.data ?? unknown, revision: message.seq }
       } catch (cause) {
+        if (isStreamMissing(cause)) {
+          await provisionAgain(connection)
+          return null
+        }
         throw new ControllerError('StoreUnavailable', `reading the lease: ${String(cause)}`, { cause })
       }
     },
@@ -185,6 +213,14 @@ function openLeaseRegister(connection: NatsConnection, window: AckWindow): Lease
       return sequence ?? 0
     },
   }
+}
+
+async function provisionAgain(connection: NatsConnection): Promise<void> {
+  await provision(connection).catch((cause: unknown) => {
+    throw new ControllerError('StoreUnavailable', `creating what the store lacks: ${String(cause)}`, {
+      cause,
+    })
+  })
 }
 
 function parseJson(data: Uint8Array): unknown {
