@@ -12,7 +12,9 @@ setup: ## install the tools and packages that are missing
 build: setup ## bundle the programs into dist/
 	@node build.mjs
 
-demo: build ## a fleet of five hosts: a good image, a better one, a broken one
+demo: ## a fleet of five hosts: a good image, a better one, a broken one
+	@./scripts/install-tools.sh demo
+	@node build.mjs
 	@node dist/bootfleet.mjs dev demo
 
 test: setup ## every test, with coverage

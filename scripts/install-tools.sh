@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install what bootfleet's tests and demo need on a Debian machine, and say what is installed.
+# Install what bootfleet needs on a Debian machine, and say what is installed. With the argument `demo` only what
+# the demo needs; otherwise also what the tests talk to.
 # Idempotent: a second run with everything present touches nothing and needs no network.
 # Debian's released suites carry a nats-server older than the floor in controller/store/server-floor.ts,
 # so its binary is taken from Debian's unstable suite into .cache/tools, leaving apt's own sources alone.
@@ -30,9 +31,9 @@ apt_refresh() {
 
 declare -A package_of=(
   [git]=git [podman]=podman [skopeo]=skopeo [buildah]=buildah [btrfs]=btrfs-progs
-  [docker-registry]=docker-registry [openssl]=openssl [mount]=mount [flock]=util-linux
-  [sshd]=openssh-server
+  [docker-registry]=docker-registry [mount]=mount [flock]=util-linux
 )
+[[ ${1:-} == demo ]] || package_of+=([openssl]=openssl [sshd]=openssh-server [base32]=coreutils)
 missing=()
 for tool in "${!package_of[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
@@ -41,14 +42,29 @@ if (( ${#missing[@]} )); then
   command -v apt-get >/dev/null || fail "missing ${missing[*]}, and this is not a Debian machine (no apt-get): install them by hand"
   apt_refresh
   say "installing from Debian: ${missing[*]}"
-  DEBIAN_FRONTEND=noninteractive "${SUDO[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  # The packages' own services would hold ports and stores; bootfleet starts its own copies.
-  # One that was here before, sshd above all, is left alone.
+  # The packages' own services would hold ports and stores, and nobody asked for an open ssh port: they are kept
+  # from starting, now and at the next boot. One that was here before is left alone.
+  policy=
+  if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+    policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' | "${SUDO[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+    "${SUDO[@]}" chmod 755 /usr/sbin/policy-rc.d
+    trap '"${SUDO[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  log=$(mktemp)
+  if ! DEBIAN_FRONTEND=noninteractive "${SUDO[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
+    cat "$log" >&2
+    fail "apt-get install ${missing[*]} failed; see above"
+  fi
+  rm -f "$log"
   for package in docker-registry openssh-server; do
     [[ " ${missing[*]} " == *" $package "* ]] || continue
-    unit=${package/openssh-server/ssh}.service
-    systemctl is-active --quiet "$unit" 2>/dev/null && "${SUDO[@]}" systemctl disable --now "$unit" || true
+    "${SUDO[@]}" systemctl disable --quiet --now "${package/openssh-server/ssh}.service" 2>/dev/null || true
   done
+  if [[ -n $policy ]]; then
+    "${SUDO[@]}" rm -f "$policy"
+    trap - EXIT
+  fi
 fi
 
 tools=$PWD/.cache/tools
