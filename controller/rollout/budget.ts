@@ -4,6 +4,7 @@ import type { Direction } from './needs.ts'
 import { grantActivation, grantStage } from './grants.ts'
 import type { Bucket, Changes, Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import { currentRollout } from './state.ts'
+import { brokenPrefix } from './order.ts'
 import { activeWaveIndex } from './waves.ts'
 import type { BlockingReason } from './states.ts'
 import type { DeniedDigest, RolloutRecord } from './types.ts'
@@ -55,7 +56,8 @@ function openBuckets(rollout: Rollout): readonly Bucket[] {
 
 /**
  * Grants all that the limits allow. Staging disturbs nobody, so a whole wave stages at once; activation takes a
- * slot of maxUnavailable. A host has one lease at a time: staged, it waits without any.
+ * slot of maxUnavailable, unless the host is broken already. A host has one lease at a time: staged, it waits
+ * without any.
  */
 export function giveGrants(state: RolloutEngineState, changes: Changes, fleet: Fleet): void {
   const rollout = currentRollout(state, fleet)
@@ -70,10 +72,18 @@ export function giveGrants(state: RolloutEngineState, changes: Changes, fleet: F
   }
   const allowed = allowedUnavailable(fleet, rollout.record)
   for (const bucket of buckets) {
-    for (const host of queued(state, bucket.toActivate.slice(0, Math.max(0, allowed - fleet.unavailable)))) {
+    for (const host of queued(state, mayActivate(bucket.toActivate, allowed, fleet))) {
       grantActivation(state, changes, { rollout, host })
     }
   }
+}
+
+/** Broken hosts are first in the queue. Where nothing may be unavailable, nothing moves, broken or not. */
+function mayActivate(queue: readonly string[], allowed: number, fleet: Fleet): readonly string[] {
+  if (allowed === 0) return []
+  const sound = queue.findIndex((key) => !key.startsWith(brokenPrefix))
+  const broken = sound === -1 ? queue.length : sound
+  return queue.slice(0, broken + Math.max(0, allowed - fleet.unavailable))
 }
 
 function queued(state: RolloutEngineState, queue: readonly string[]): readonly Host[] {

@@ -1,7 +1,7 @@
 import { hasRegressed, isBroken } from './evidence.ts'
 import { grantElsewhere, imageOf, isMember, needOf } from './needs.ts'
-import { dequeue, enqueue, orderKey } from './order.ts'
-import { isEnded, isFailure, isUnavailable, isWithdrawn } from './phases.ts'
+import { brokenPrefix, dequeue, enqueue, orderKey } from './order.ts'
+import { isEnded, isFailure, isUnavailable, isWithdrawn, takesSlot } from './phases.ts'
 import { currentRollout, ownerOf } from './state.ts'
 import type {
   Bucket,
@@ -61,7 +61,7 @@ function contributionsOf(state: RolloutEngineState, host: Host): readonly Contri
     const fleet = rollout && state.fleets.get(rollout.record.fleet)
     if (fleet === undefined) continue
     fleets.add(fleet)
-    if (isUnavailable(grant)) contributions.push({ kind: 'unavailable', fleet })
+    if (takesSlot(grant)) contributions.push({ kind: 'unavailable', fleet })
     const atMs = deadlineOf(host, grant)
     if (atMs !== null) contributions.push({ kind: 'deadline', key: deadlineKey(atMs, grant) })
   }
@@ -81,7 +81,7 @@ function bucketContribution(fleet: Fleet, rollout: Rollout, host: Host): Contrib
   const reachable = member && host.connected && host.record !== null
   const need = member ? needOf(rollout.record, host, index === rollout.record.waves.length) : null
   const mayStage = reachable && need !== null && grantElsewhere(host, rollout.record.id) === null
-  const queued = (isHostBroken(host) ? '0' : '1') + orderKeyOf(rollout, host)
+  const queued = (isHostBroken(host) ? brokenPrefix : '1') + orderKeyOf(rollout, host)
   const hostClass = classOf(grant, member)
   const marks = grant === null ? [] : grantMarks(rollout, host, grant)
   if (!reachable) marks.push(...silenceMarks(grant, hostClass))

@@ -13,6 +13,7 @@ const grant: GrantRecord = {
   stageUntilMs: null,
   activateUntilMs: 9,
   bootIdBefore: 'boot-1',
+  brokenBefore: false,
   endBy: 9,
   phase: 'Rebooting',
   message: '',

@@ -1,4 +1,4 @@
-import { isHealthyOn, readReport } from './evidence.ts'
+import { isBroken, isHealthyOn, readReport } from './evidence.ts'
 import { parseDeadline, recount } from './contribution.ts'
 import { imageOf } from './needs.ts'
 import type { Direction } from './needs.ts'
@@ -37,6 +37,7 @@ export function grantStage(
     stageUntilMs: end === null ? at + rollout.strategy.deadlines.downloadMs : null,
     activateUntilMs: null,
     bootIdBefore: null,
+    brokenBefore: false,
     endBy: null,
     phase: end?.phase ?? 'Granted',
     message: end?.message ?? '',
@@ -74,12 +75,14 @@ export function grantActivation(
 ): void {
   const { host } = step
   const { deadlines } = step.rollout.record.strategy
+  const { report } = host.record as NonNullable<Host['record']>
   const at = changes.now.wallMs
   writeGrant(state, changes, {
     ...(host.grants.get(step.rollout.record.id) as GrantRecord),
     phase: 'Staged',
     activateUntilMs: at + deadlines.activateMs,
-    bootIdBefore: (host.record as NonNullable<Host['record']>).report.bootId,
+    bootIdBefore: report.bootId,
+    brokenBefore: isBroken(report),
     endBy: at + tries * (deadlines.activateMs + deadlines.healthMs),
   })
   changes.publishes.add(host.id)

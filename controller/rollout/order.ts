@@ -33,6 +33,9 @@ function mixed(hash: bigint): bigint {
   return twice ^ (twice >> 33n)
 }
 
+/** Hosts already broken are first in every queue. */
+export const brokenPrefix = '0'
+
 /** A queue: distinct keys, ascending. Insertion moves memory, it compares only log2(n) keys. */
 export type Queue = string[]
 

@@ -46,9 +46,14 @@ export function isWithdrawn(phase: HostPhase): boolean {
   return phase === 'Skipped' || phase === 'Superseded' || phase === 'Cancelled' || phase === 'Removed'
 }
 
-/** Past its activate grant and not yet healthy: what maxUnavailable counts. */
+/** Past its activate grant and not yet healthy. */
 export function isUnavailable(grant: GrantRecord): boolean {
   return isCommitted(grant.phase) || (grant.phase === 'Staged' && grant.activateUntilMs !== null)
+}
+
+/** What maxUnavailable counts: a host that was broken before is not down because of us. */
+export function takesSlot(grant: GrantRecord): boolean {
+  return isUnavailable(grant) && !grant.brokenBefore
 }
 
 /** Succeeded without a reboot of ours: it ran the image before. */

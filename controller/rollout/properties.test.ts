@@ -9,7 +9,7 @@ import { connect, enrol, newWorld, pass, settleAll, silence } from '../../test/s
 import type { Store, World } from '../../test/support/rollout-world.ts'
 import { describeRollouts, explain } from './engine.ts'
 import { orderKey } from './order.ts'
-import { isEnded, isUnavailable } from './phases.ts'
+import { isEnded, takesSlot } from './phases.ts'
 import type { Decision, GrantRecord, RolloutRecord, Write } from './types.ts'
 import { waveIndexOf } from './waves.ts'
 
@@ -42,8 +42,17 @@ function checkDecision(world: World, decision: Decision): void {
     expect(rollout.state.kind !== 'Paused' || isResumed).toBe(true)
     expect(store.fleets.get('edge')?.rolloutId).toBe(lease.rolloutId)
     checkOrder(store, rollout, lease)
+    if (lease.activateUntilMs !== null) checkBroken(store, decision, lease)
   }
   if (leases.some((lease) => lease.activateUntilMs !== null)) checkCap(store, decision)
+}
+
+/** Only what the host itself said last saves it from taking a slot. */
+function checkBroken(store: Store, decision: Decision, lease: GrantRecord): void {
+  const said = decision.writes.filter((write) => write.kind === 'host')
+  const told = said.find(({ record }) => record.hostId === lease.hostId)?.record
+  const report = (told ?? store.hosts.get(lease.hostId))?.report
+  expect(lease.brokenBefore).toBe(report?.health.verdict === 'Failed')
 }
 
 /** Joiners aside, nobody is granted anything before every earlier wave is durably over. */
@@ -60,7 +69,7 @@ function checkCap(store: Store, decision: Decision): void {
   for (const write of decision.writes) {
     if (write.kind === 'grant') grants.set(`${write.record.rolloutId} ${write.record.hostId}`, write.record)
   }
-  const unavailable = [...grants.values()].filter(isUnavailable).length
+  const unavailable = [...grants.values()].filter(takesSlot).length
   const rollout = store.rollouts.get(store.fleets.get('edge')?.rolloutId ?? '')
   const max = rollout?.strategy.maxUnavailable ?? { kind: 'count', count: 0 }
   expect(unavailable).toBeLessThanOrEqual(sizeOf(max, store.enrolments.size, 'up-at-least-one'))
@@ -114,6 +123,7 @@ describe('any fleet under any order of events', () => {
         world.crashAfterWrites = null
         for (const agent of world.agents.values()) {
           agent.behaviour = 'good'
+          agent.ill = false
           connect(world, agent)
         }
         pass(world, 8 * hourMs)

@@ -31,7 +31,7 @@ export type Fleet = {
   record: FleetRecord
   /** Hosts that this fleet alone selects. */
   readonly members: Set<string>
-  /** Hosts of any of its rollouts past an activate grant and not yet healthy. */
+  /** Hosts of any of its rollouts past an activate grant and not yet healthy, but those that were broken before. */
   unavailable: number
 }
 

@@ -109,6 +109,8 @@ export type GrantRecord = {
   readonly activateUntilMs: number | null
   /** Boot id known when activation was granted: success needs another one. */
   readonly bootIdBefore: string | null
+  /** Already unavailable when activation was granted: takes no slot of maxUnavailable. */
+  readonly brokenBefore: boolean
   /** Past the commit point the host may still end until here, then it is TimedOut. */
   readonly endBy: number | null
   readonly phase: HostPhase

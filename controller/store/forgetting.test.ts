@@ -118,6 +118,7 @@ function grant(rolloutId: string, hostId: string): GrantRecord {
     stageUntilMs: null,
     activateUntilMs: null,
     bootIdBefore: null,
+    brokenBefore: false,
     endBy: null,
     phase: 'Succeeded',
     message: '',

@@ -94,6 +94,8 @@ export const Grant: z.ZodType<GrantRecord> = z.object({
   stageUntilMs: z.number().nullable(),
   activateUntilMs: z.number().nullable(),
   bootIdBefore: z.string().nullable(),
+  /** Grants of controllers before it was known. */
+  brokenBefore: z.boolean().default(false),
   endBy: z.number().nullable(),
   phase: z.enum([
     'Pending',

@@ -157,6 +157,7 @@ function grant(rolloutId: string): GrantRecord {
     stageUntilMs: 5,
     activateUntilMs: null,
     bootIdBefore: null,
+    brokenBefore: false,
     endBy: null,
     phase: 'Granted',
     message: '',

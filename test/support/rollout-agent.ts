@@ -12,6 +12,8 @@ export type SimulatedAgent = {
   before: string
   boots: number
   checked: boolean
+  /** What it runs fails its checks, until it booted anything else. */
+  ill: boolean
 }
 
 export function imageOf(version: string): ResolvedImage {
@@ -36,7 +38,7 @@ export function reportOf(agent: SimulatedAgent): HostReport {
     targetDigest: plan?.image.digest ?? null,
     bootId: `${agent.hostId}-boot-${agent.boots}`,
     health: {
-      verdict: agent.phase === 'Verifying' ? 'Unknown' : agent.phase === 'RollingBack' ? 'Failed' : 'Passed',
+      verdict: verdictOf(agent),
       failedChecks: failed ? [{ name: 'web-up', detail: 'exit status 1' }] : [],
     },
     failure: null,
@@ -44,6 +46,12 @@ export function reportOf(agent: SimulatedAgent): HostReport {
     deniedDigests: [...agent.refuses],
     phaseEnteredAtMs: 0,
   }
+}
+
+function verdictOf({ ill, phase }: SimulatedAgent): HostReport['health']['verdict'] {
+  if (phase === 'Verifying') return 'Unknown'
+  const isBefore = phase === 'Idle' || phase === 'Downloading' || phase === 'Staging' || phase === 'Staged'
+  return phase === 'RollingBack' || (ill && isBefore) ? 'Failed' : 'Passed'
 }
 
 /** As the real agent: an older plan is refused; the same step again changes only its grants. */
@@ -89,6 +97,7 @@ function mayStage(agent: SimulatedAgent, plan: PlanIntent, wallMs: number): bool
 
 function reboot(agent: SimulatedAgent, target: string): Phase {
   agent.boots += 1
+  agent.ill = false
   if (agent.phase === 'RollingBack') {
     agent.digest = agent.before
     agent.refuses.add(target)

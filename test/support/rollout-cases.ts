@@ -7,6 +7,7 @@ import {
   connect,
   dispatch,
   enrol,
+  fallIll,
   move,
   newWorld,
   pass,
@@ -22,7 +23,7 @@ export const hourMs = 60 * minuteMs
 
 export type Operation =
   | {
-      readonly kind: 'git' | 'move' | 'silence' | 'back' | 'pass' | 'crash' | 'again'
+      readonly kind: 'git' | 'move' | 'silence' | 'back' | 'pass' | 'crash' | 'again' | 'ill'
       readonly value: number
     }
   | { readonly kind: 'restart' | 'pause' | 'resume' | 'join' | 'timer' | 'settle' | 'none' }
@@ -71,6 +72,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
         'pass' as const,
         'crash' as const,
         'again' as const,
+        'ill' as const,
       ),
       value: fc.nat(7),
     }),
@@ -163,6 +165,8 @@ function performOn(world: World, { agent, operation, plan }: OnAgent): void {
     case 'back':
       agent.behaviour = 'good'
       return connect(world, agent)
+    case 'ill':
+      return fallIll(world, agent)
     case 'again':
       return sayAgain(world, agent.hostId)
     case 'pass':

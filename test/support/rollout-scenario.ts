@@ -9,6 +9,7 @@ import {
   connect,
   dispatch,
   enrol,
+  fallIll,
   move,
   newWorld,
   pass,
@@ -132,6 +133,7 @@ const commands: Readonly<Record<string, (scene: Scene, words: readonly string[])
     agents(scene, words).map((agent) => {
       agent.behaviour = 'bad'
     }),
+  ill: (scene, words) => agents(scene, words).map((agent) => fallIll(scene.world, agent)),
   silent: (scene, words) => agents(scene, words).map((agent) => silence(scene.world, agent)),
   back: (scene, words) =>
     agents(scene, words).map((agent) => {

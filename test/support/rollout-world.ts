@@ -170,6 +170,7 @@ export function enrol(
     before: digest,
     boots: 1,
     checked: true,
+    ill: false,
   }
   world.agents.set(hostId, agent)
   const enrolment = { hostId, name: hostId, labels, enrolledAtMs: world.wallMs }
@@ -217,6 +218,14 @@ export function pass(world: World, ms: number): void {
 
 export function want(world: World, fleets: readonly WantedFleet[], commit: string): void {
   dispatch(world, { kind: 'wanted', commit, fleets })
+}
+
+/** What the host runs begins to fail. */
+export function fallIll(world: World, agent: SimulatedAgent): void {
+  agent.ill = true
+  if (agent.behaviour !== 'silent') {
+    dispatch(world, { kind: 'report', hostId: agent.hostId, report: reportOf(agent) })
+  }
 }
 
 export function silence(world: World, agent: SimulatedAgent): void {
