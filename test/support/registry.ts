@@ -35,6 +35,7 @@ export async function startRegistry(dir: string): Promise<Registry> {
     pushEmptyImage: (repository, version) => pushEmptyImage(`http://${address}/v2/${repository}`, version),
     moveTag: (repository, version, tag) => moveTag(`http://${address}/v2/${repository}`, version, tag),
     async stop() {
+      if (server.exitCode !== null || server.signalCode !== null) return
       const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()))
       server.kill('SIGTERM')
       await ended
