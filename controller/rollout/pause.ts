@@ -9,7 +9,7 @@ export function pauseRollout(rollout: Rollout, changes: Changes, cause: PauseCau
 /**
  * The gate is judged again at once with today's counts, so a pause whose reason still holds comes back. Only the
  * deadline starts anew: without that a late wave could never be resumed. Whoever calls makes sure that the digest
- * is not denied: then only git can go on.
+ * is not denied: then only git can go on. Grants wait until the header no longer says Paused.
  */
 export function resumeRollout(rollout: Rollout, changes: Changes): void {
   if (rollout.record.state.kind !== 'Paused') return
@@ -19,4 +19,5 @@ export function resumeRollout(rollout: Rollout, changes: Changes): void {
     again && wave.state === 'Running' ? { ...wave, ranMs: 0 } : wave,
   )
   writeRollout(rollout, changes, { ...rollout.record, waves, state: { kind: 'Progressing' } })
+  changes.again = true
 }
