@@ -44,6 +44,14 @@ describe('a fleet', () => {
     expect(why(world, 'h0')).toBe('FleetNotWanted')
   })
 
+  it('does not call a host healthy that has connected but not reported yet', () => {
+    const world = rolledOut('1.0.0')
+    const enrolment = { hostId: 'h1', name: 'h1', labels: {}, enrolledAtMs: world.wallMs }
+    dispatch(world, { kind: 'enrolled', enrolment })
+    dispatch(world, { kind: 'connection', hostId: 'h1', connected: true })
+    expect(fleetView(world)).toMatchObject({ hostsTotal: 2, hostsHealthy: 1 })
+  })
+
   it('holds a host that two fleets select, and one that none selects', () => {
     const world = newWorld()
     enrol(world, 'h0', imageOf('0.0.0').digest)

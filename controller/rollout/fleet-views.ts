@@ -3,7 +3,7 @@ import { deniedSentence, describeRollout, rolloutSentence } from './rollout-view
 import type { RolloutView } from './rollout-views.ts'
 import { shortImage } from './sentences.ts'
 import { currentRollout } from './state.ts'
-import type { Fleet, Rollout, RolloutEngineState } from './state.ts'
+import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { RolloutState } from './states.ts'
 import type { Now } from './types.ts'
 
@@ -45,7 +45,7 @@ function describeFleet(state: RolloutEngineState, fleet: Fleet, now: Now): Fleet
   const rollout = currentRollout(state, fleet)
   const wanted = state.wanted?.get(name)
   const aim = wanted ?? rollout?.record ?? nothing
-  const hosts = [...fleet.members].flatMap((id) => state.hosts.get(id) ?? [])
+  const hosts = [...fleet.members].map((id) => state.hosts.get(id) as Host)
   const updated = hosts.filter((host) => host.record !== null && runsImage(host.record.report, aim.image))
   // A host that nobody hears has no health, whatever it said last.
   const healthy = hosts.filter((host) => host.connected && host.record?.report.health.verdict === 'Passed')
