@@ -12,6 +12,9 @@ import type { DeniedDigest, RolloutRecord } from './types.ts'
 /** Length of an order key's prefix in a queue: broken or not, and the hash. */
 const prefixLength = 17
 
+/** Hosts of a fleet that may pull at once, so that a wave does not overrun the registry or its line. */
+export const maxDownloads = 50
+
 /** Hosts that may be unavailable together, over all rollouts of the fleet. */
 export function allowedUnavailable(fleet: Fleet, rollout: RolloutRecord): number {
   return sizeOf(rollout.strategy.maxUnavailable, fleet.members.size, 'up-at-least-one')
@@ -55,8 +58,8 @@ function openBuckets(rollout: Rollout): readonly Bucket[] {
 }
 
 /**
- * Grants all that the limits allow. Staging disturbs nobody, so a whole wave stages at once; activation takes a
- * slot of maxUnavailable, unless the host is broken already. A host has one lease at a time: staged, it waits
+ * Grants all that the limits allow. Staging disturbs no service and takes a download slot; activation takes a slot
+ * of maxUnavailable, unless the host is broken already. A host has one lease at a time: staged, it waits
  * without any.
  */
 export function giveGrants(state: RolloutEngineState, changes: Changes, fleet: Fleet): void {
@@ -64,7 +67,7 @@ export function giveGrants(state: RolloutEngineState, changes: Changes, fleet: F
   if (rollout === null || fleetBlock(state, fleet) !== null) return
   const buckets = openBuckets(rollout)
   for (const bucket of buckets) {
-    for (const host of queued(state, bucket.toStage)) {
+    for (const host of queued(state, bucket.toStage.slice(0, Math.max(0, maxDownloads - fleet.staging)))) {
       const isTail = bucket === rollout.buckets.at(-1)
       const direction = needOf(rollout.record, host, isTail)
       grantStage(state, changes, { rollout, host, direction: direction as Direction })

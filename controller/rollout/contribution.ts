@@ -1,7 +1,7 @@
 import { hasRegressed, isBroken } from './evidence.ts'
 import { grantElsewhere, imageOf, isMember, needOf } from './needs.ts'
 import { brokenPrefix, dequeue, enqueue, orderKey } from './order.ts'
-import { isEnded, isFailure, isUnavailable, isWithdrawn, takesSlot } from './phases.ts'
+import { isEnded, isFailure, isStaging, isUnavailable, isWithdrawn, takesSlot } from './phases.ts'
 import { currentRollout, ownerOf } from './state.ts'
 import type {
   Bucket,
@@ -32,7 +32,8 @@ function count(state: RolloutEngineState, host: Host, contribution: Contribution
       else contribution.fleet.members.delete(host.id)
       return
     case 'unavailable':
-      contribution.fleet.unavailable += by
+    case 'staging':
+      contribution.fleet[contribution.kind] += by
       return
     case 'deadline':
       move(state.deadlines, contribution.key)
@@ -62,6 +63,7 @@ function contributionsOf(state: RolloutEngineState, host: Host): readonly Contri
     if (fleet === undefined) continue
     fleets.add(fleet)
     if (takesSlot(grant)) contributions.push({ kind: 'unavailable', fleet })
+    if (isStaging(grant)) contributions.push({ kind: 'staging', fleet })
     const atMs = deadlineOf(host, grant)
     if (atMs !== null) contributions.push({ kind: 'deadline', key: deadlineKey(atMs, grant) })
   }

@@ -1,4 +1,4 @@
-import { allowedUnavailable, fleetBlock } from './budget.ts'
+import { allowedUnavailable, fleetBlock, maxDownloads } from './budget.ts'
 import { bucketIndexOf } from './contribution.ts'
 import { grantElsewhere, imageOf, needOf } from './needs.ts'
 import type { Direction } from './needs.ts'
@@ -71,6 +71,9 @@ function nextStep(
   const { architecture } = host.record.report
   if (imageOf(rollout.record, need).manifests[architecture] === undefined) {
     return { kind: 'NoManifestForArchitecture', architecture }
+  }
+  if (fleet.staging >= maxDownloads) {
+    return { kind: 'DownloadSlots', downloading: fleet.staging, allowed: maxDownloads }
   }
   return { kind: 'Progressing', phase: 'Pending', message: 'next to be granted' }
 }

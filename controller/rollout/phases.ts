@@ -46,6 +46,11 @@ export function isWithdrawn(phase: HostPhase): boolean {
   return phase === 'Skipped' || phase === 'Superseded' || phase === 'Cancelled' || phase === 'Removed'
 }
 
+/** Holds a lease to pull and deploy, and has not used it up. */
+export function isStaging({ phase }: GrantRecord): boolean {
+  return phase === 'Granted' || phase === 'Downloading'
+}
+
 /** Past its activate grant and not yet healthy. */
 export function isUnavailable(grant: GrantRecord): boolean {
   return isCommitted(grant.phase) || (grant.phase === 'Staged' && grant.activateUntilMs !== null)

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sizeOf } from '../desired-state/amount.ts'
+import type { Strategy } from '../desired-state/types.ts'
 import { imageOf } from '../../test/support/rollout-agent.ts'
 import { nowOf } from '../../test/support/rollout-fleet.ts'
 import { cases, commit, hourMs, perform, startCase, strategy } from '../../test/support/rollout-cases.ts'
@@ -8,8 +9,9 @@ import { checkReopened, durable } from '../../test/support/rollout-twin.ts'
 import { connect, enrol, newWorld, pass, settleAll, silence } from '../../test/support/rollout-world.ts'
 import type { Store, World } from '../../test/support/rollout-world.ts'
 import { describeRollouts, explain } from './engine.ts'
+import { maxDownloads } from './budget.ts'
 import { orderKey } from './order.ts'
-import { isEnded, takesSlot } from './phases.ts'
+import { isEnded, isStaging, takesSlot } from './phases.ts'
 import type { Decision, GrantRecord, RolloutRecord, Write } from './types.ts'
 import { waveIndexOf } from './waves.ts'
 
@@ -32,19 +34,17 @@ function checkDecision(world: World, decision: Decision): void {
     if (intent.stageUntilMs === null && intent.activateUntilMs === null) continue
     expect(intent.deny).not.toContain(intent.image.digest)
   }
-  const isResumed = decision.writes.some(
-    (write) => write.kind === 'rollout' && write.record.state.kind === 'Progressing',
-  )
   for (const lease of leases) {
     const rollout = store.rollouts.get(lease.rolloutId) as RolloutRecord
     const image = lease.direction === 'Back' ? rollout.from?.image : rollout.image
     expect(denied.has(image?.digest ?? '')).toBe(false)
-    expect(rollout.state.kind !== 'Paused' || isResumed).toBe(true)
+    expect(rollout.state.kind).not.toBe('Paused')
     expect(store.fleets.get('edge')?.rolloutId).toBe(lease.rolloutId)
     checkOrder(store, rollout, lease)
     if (lease.activateUntilMs !== null) checkBroken(store, decision, lease)
   }
   if (leases.some((lease) => lease.activateUntilMs !== null)) checkCap(store, decision)
+  expect(grantsAfter(store, decision).filter(isStaging).length).toBeLessThanOrEqual(maxDownloads)
 }
 
 /** Only what the host itself said last saves it from taking a slot. */
@@ -64,12 +64,16 @@ function checkOrder(store: Store, rollout: RolloutRecord, lease: GrantRecord): v
   expect(before.every((wave) => wave.state === 'Succeeded' || wave.state === 'Skipped')).toBe(true)
 }
 
-function checkCap(store: Store, decision: Decision): void {
+function grantsAfter(store: Store, decision: Decision): readonly GrantRecord[] {
   const grants = new Map(store.grants)
   for (const write of decision.writes) {
     if (write.kind === 'grant') grants.set(`${write.record.rolloutId} ${write.record.hostId}`, write.record)
   }
-  const unavailable = [...grants.values()].filter(takesSlot).length
+  return [...grants.values()]
+}
+
+function checkCap(store: Store, decision: Decision): void {
+  const unavailable = grantsAfter(store, decision).filter(takesSlot).length
   const rollout = store.rollouts.get(store.fleets.get('edge')?.rolloutId ?? '')
   const max = rollout?.strategy.maxUnavailable ?? { kind: 'count', count: 0 }
   expect(unavailable).toBeLessThanOrEqual(sizeOf(max, store.enrolments.size, 'up-at-least-one'))
@@ -98,6 +102,30 @@ describe('any fleet under any order of events', () => {
         }
       }),
       { numRuns: 300 },
+    )
+  })
+
+  it('never lets more hosts download at once than there are slots, and all of them in the end', () => {
+    fc.assert(
+      fc.property(
+        cases,
+        fc.integer({ min: maxDownloads + 1, max: 2 * maxDownloads + 9 }),
+        (random, hosts) => {
+          const plan: Strategy = { ...random.plan, maxUnavailable: { kind: 'percent', percent: 100 } }
+          const world = startCase({ ...random, hosts }, checkDecision)
+          for (const each of random.operations) perform(world, plan, each)
+          world.crashAfterWrites = null
+          for (const agent of world.agents.values())
+            if (agent.behaviour === 'silent') agent.behaviour = 'good'
+          for (const agent of world.agents.values()) connect(world, agent)
+          commit(world, { ...plan, waves: [] }, '5.0.0')
+          settleAll(world)
+          expect(
+            [...world.agents.values()].filter(({ digest }) => digest !== imageOf('5.0.0').digest),
+          ).toEqual([])
+        },
+      ),
+      { numRuns: 15 },
     )
   })
 

@@ -58,6 +58,8 @@ export function renderReason(reason: BlockingReason): string {
       return renderPause(reason.cause)
     case 'WaitsForWave':
       return `waits for wave "${reason.wave}"`
+    case 'DownloadSlots':
+      return `waits for its download: ${reason.downloading} of at most ${reason.allowed} hosts are downloading`
     case 'MaxUnavailable':
       return `staged; waits for a slot: ${reason.unavailable} of at most ${reason.allowed} hosts are restarting`
     case 'Unreachable':

@@ -33,6 +33,8 @@ export type Fleet = {
   readonly members: Set<string>
   /** Hosts of any of its rollouts past an activate grant and not yet healthy, but those that were broken before. */
   unavailable: number
+  /** Hosts of any of its rollouts with a lease to pull and deploy. */
+  staging: number
 }
 
 export type Rollout = {
@@ -89,7 +91,7 @@ export type Mark = 'silent' | 'silentStaged' | 'activated' | 'regressed' | 'toRo
 /** What one host adds to one counter or queue. */
 export type Contribution =
   | { readonly kind: 'member'; readonly fleet: Fleet }
-  | { readonly kind: 'unavailable'; readonly fleet: Fleet }
+  | { readonly kind: 'unavailable' | 'staging'; readonly fleet: Fleet }
   | { readonly kind: 'deadline'; readonly key: string }
   | {
       readonly kind: 'bucket'
@@ -129,7 +131,7 @@ export function fleetOf(state: RolloutEngineState, name: string): Fleet {
   const known = state.fleets.get(name)
   if (known !== undefined) return known
   const record: FleetRecord = { fleet: name, generation: 0, stable: null, denied: [], rolloutId: null }
-  const fleet: Fleet = { record, members: new Set(), unavailable: 0 }
+  const fleet: Fleet = { record, members: new Set(), unavailable: 0, staging: 0 }
   state.fleets.set(name, fleet)
   return fleet
 }

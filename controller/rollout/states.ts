@@ -46,6 +46,7 @@ export type BlockingReason =
   | { readonly kind: 'Denied'; readonly digest: string; readonly reason: string }
   | { readonly kind: 'RolloutPaused'; readonly cause: PauseCause }
   | { readonly kind: 'WaitsForWave'; readonly wave: string }
+  | { readonly kind: 'DownloadSlots'; readonly downloading: number; readonly allowed: number }
   | { readonly kind: 'MaxUnavailable'; readonly unavailable: number; readonly allowed: number }
   | { readonly kind: 'Unreachable' }
   | { readonly kind: 'NoManifestForArchitecture'; readonly architecture: string }
