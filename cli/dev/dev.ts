@@ -2,7 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import * as z from 'zod'
-import { GetStatusRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { GetStatusRequestSchema, SyncRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call, closeClient, openClient } from '../client.ts'
 import type { OperatorClient } from '../client.ts'
 import { readContext } from '../context.ts'
@@ -83,6 +83,7 @@ export async function openDev({ stateDir, hosts, terminal }: DevOptions): Promis
     const client = await openController(setUp)
     await openHosts(setUp, names, { image, client })
     await openFleetFile(layout, { image, version: baseVersion }, terminal.signal)
+    await call(client, client.service.sync, create(SyncRequestSchema))
     return { layout, tools, hosts: names, pushImage, close }
   } catch (error) {
     await close()
