@@ -59,7 +59,7 @@ describe('a plan that expired before an instant known from signed things', () =>
         acceptedCounter = accepted?.counter ?? 0
       },
       onProgress: () => {},
-      log: pino({ level: 'warn' }, { write: (line: string) => void refused(JSON.parse(line)) }),
+      log: pino({ level: 'warn' }, { write: (line: string) => refused(JSON.parse(line)) }),
       signal: stop.signal,
     })
   }
