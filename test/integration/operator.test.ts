@@ -5,7 +5,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SyncRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { SourceStatus, SyncResponse } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call } from '../support/controller.ts'
-import { edgeOf, openSmallFleet, runs, statusOf, untilStatus } from '../support/small-fleet.ts'
+import {
+  edgeOf,
+  openSmallFleet,
+  runs,
+  statusOf,
+  untilStatus,
+  updatedWhenStill,
+} from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 
 let world: SmallFleet
@@ -36,18 +43,6 @@ function commitDigest(digest: string, more = ''): string {
   return world.git.commit({ 'fleet.yaml': world.fleetFile(`digest: ${digest}`, more) }, `Run ${digest}`)
 }
 
-/** Hosts with a grant end what they began; then nothing may change. */
-async function untilNothingMoves(): Promise<number> {
-  let updated = -1
-  for (;;) {
-    const now = edgeOf(await statusOf(world.controller))
-    const busy = now?.rollout?.waves.some(({ hostsInProgress }) => hostsInProgress > 0) ?? false
-    if (!busy && now?.hostsUpdated === updated) return updated
-    updated = now?.hostsUpdated ?? 0
-    await sleep(1_500)
-  }
-}
-
 test('sync and SIGHUP poll git at once', async () => {
   const [first, second] = await pushTwo()
   const commit = commitDigest(first)
@@ -69,7 +64,7 @@ test('suspend in git stops new grants, and without it they go on', async () => {
   await sync()
   commitDigest(second, '  suspend: true\n')
   await sync()
-  expect(await untilNothingMoves()).toBeLessThan(4)
+  expect(await updatedWhenStill(world.controller)).toBeLessThan(4)
   expect(edgeOf(await statusOf(world.controller))).toMatchObject({ suspended: true })
   commitDigest(second, '  suspend: false\n')
   await sync()

@@ -131,3 +131,22 @@ export const runs =
       fleet?.state === 'Synced' && fleet.stableDigest === digest && fleet.hostsUpdated === fleet.hostsTotal
     )
   }
+
+/**
+ * Waits until nothing moves, and returns how many hosts are updated. A paused host may stand staged, waiting for
+ * its slot, for as long as the pause lasts.
+ */
+export async function updatedWhenStill(controller: Controller): Promise<number> {
+  let last = ''
+  for (let looks = 0; looks < 30; looks += 1) {
+    const fleet = edgeOf(await statusOf(controller))
+    const now = JSON.stringify([
+      fleet?.hostsUpdated,
+      fleet?.rollout?.attention.map(({ hostName, phase }) => [hostName, phase]),
+    ])
+    if (now === last) return fleet?.hostsUpdated ?? 0
+    last = now
+    await sleep(2_000)
+  }
+  throw new Error(`the fleet did not come to rest: ${last}`)
+}
