@@ -1,10 +1,10 @@
-import type { ControllerOptions } from './controller.ts'
 import type { EngineLoop } from './engine-loop.ts'
 import { enrolHost } from './enrolment.ts'
 import { ControllerError } from './errors.ts'
 import type { AgentBackend } from './grpc/agent-service.ts'
 import type { OperatorBackend } from './grpc/operator-service.ts'
 import type { Leading } from './leading.ts'
+import type { ControllerOptions } from './options.ts'
 import type { Presence } from './presence.ts'
 import { findRollout, requireEffect } from './rollout-target.ts'
 

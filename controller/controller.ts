@@ -1,34 +1,19 @@
-import type { Logger } from 'pino'
 import { agentBackend, operatorBackend } from './backends.ts'
 import { createChangeFeed } from './change-feed.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import type { Config } from './config.ts'
 import type { EngineLoop } from './engine-loop.ts'
 import { ControllerError } from './errors.ts'
 import { createAgentService } from './grpc/agent-service.ts'
 import { createOperatorService } from './grpc/operator-service.ts'
 import { startGrpcServer } from './grpc/server.ts'
 import type { GrpcServer } from './grpc/server.ts'
-import type { RegistryClient } from './images/registry-client.ts'
 import { openLeading, runLeading } from './leading.ts'
 import type { Leading } from './leading.ts'
-import type { Pki } from './pki/pki-directory.ts'
+import type { ControllerOptions } from './options.ts'
 import { createPresence } from './presence.ts'
 import type { Presence } from './presence.ts'
 import { openStateDirectory, readTerm, writeAddress, writeTerm } from './state-directory.ts'
 import { runLeadership } from './store/leadership.ts'
-import type { Store } from './store/store.ts'
-
-export type ControllerOptions = {
-  readonly config: Config
-  readonly pki: Pki
-  readonly store: Store
-  readonly registry: RegistryClient
-  readonly logger: Logger
-  /** Given what polls the source at once. */
-  readonly onSyncSignal: (sync: () => void) => void
-  readonly signal: AbortSignal
-}
 
 const WATCH_INTERVAL_MS = 200
 const WATCHES_MAX = 64

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import type { ControllerOptions } from './controller.ts'
 import { EngineLoop } from './engine-loop.ts'
 import { openPublisher } from './plans/publisher.ts'
+import type { ControllerOptions } from './options.ts'
 import type { Presence } from './presence.ts'
 import { SourceLoop } from './source-loop.ts'
 import { createGitSource } from './sources/git.ts'

@@ -23,6 +23,8 @@ async function run(configPath: string): Promise<void> {
       stop.abort()
     })
   }
+  // Until there is a source to poll, a SIGHUP must not end the process, as it does without a listener.
+  process.on('SIGHUP', () => undefined)
   try {
     await serve(config, logger, stop.signal)
   } catch (error) {

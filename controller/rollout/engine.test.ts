@@ -183,6 +183,8 @@ describe('a revision', () => {
     const strategy = strategyWith({ waves: [], failureLimit: { firstWave: limit, later: limit } })
     want(world, [fleetWith('1.0.0', { strategy })], 'c1')
     settleAll(world)
-    expect(rolloutView(world).message).toContain('h0 failed health check web-up and 1 more in wave "rest"')
+    expect(rolloutView(world).message).toContain(
+      'h0 failed health check web-up (exit status 1) and 1 more in wave "rest"',
+    )
   })
 })

@@ -2,6 +2,9 @@ import { isAdopted, isCommitted, isEnded, isFailure, isFurther, isWithdrawn } fr
 import type { HostPhase } from './states.ts'
 import type { GrantRecord, HostReport, ResolvedImage } from './types.ts'
 
+/** Enough of what a check printed to tell one failure from another in a sentence. */
+const detailMax = 80
+
 export type Told = { readonly phase: HostPhase; readonly message: string }
 
 /** The manifest of the host's architecture decides; a host that knows only what git named is compared by that. */
@@ -100,7 +103,9 @@ function bootedOther(grant: GrantRecord, image: ResolvedImage, report: HostRepor
 }
 
 function failureOf(report: HostReport): string {
-  const checks = report.health.failedChecks.map((check) => check.name)
-  if (checks.length > 0) return `failed health check ${checks.join(', ')}`
+  const checks = report.health.failedChecks
+  const detail = checks[0]?.detail ?? ''
+  const told = detail === '' ? '' : ` (${detail.slice(0, detailMax)})`
+  if (checks.length > 0) return `failed health check ${checks.map(({ name }) => name).join(', ')}${told}`
   return report.failure?.message ?? 'failed without saying why'
 }

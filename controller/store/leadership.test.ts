@@ -86,17 +86,20 @@ describe('leadership over a real nats-server', () => {
     }
   }
 
-  const eventsSoon = () => expect.poll(() => events.join('\n'), { timeout: 10_000, interval: 10 })
+  const soon = { timeout: 10_000, interval: 10 }
+  const expectSoon = async (story: RegExp): Promise<void> => {
+    await expect.poll(() => events.join('\n'), soon).toMatch(story)
+  }
 
   it('passes at once when the leader releases it, and the term grows', async () => {
     const first = await start('first')
-    await eventsSoon().toMatch(/first leads/)
+    await expectSoon(/first leads/)
     const second = await start('second')
     await sleep(1_200)
     expect(events).toHaveLength(1)
     const releasedAtMs = performance.now()
     await first.stop()
-    await eventsSoon().toMatch(/second leads/)
+    await expectSoon(/second leads/)
     expect(performance.now() - releasedAtMs).toBeLessThan(600)
     const [before, after] = events
       .filter((event) => event.includes('leads'))
@@ -107,18 +110,18 @@ describe('leadership over a real nats-server', () => {
 
   it('is given up by a leader cut off from the server, and is taken again when the server is back', async () => {
     const leader = await start('cut')
-    await eventsSoon().toMatch(/cut leads/)
+    await expectSoon(/cut leads/)
     await server.kill9()
-    await eventsSoon().toMatch(/cut ends/)
+    await expectSoon(/cut ends/)
     await server.restart()
-    await eventsSoon().toMatch(/cut leads \d+\ncut ends \d+\ncut leads/)
+    await expectSoon(/cut leads \d+\ncut ends \d+\ncut leads/)
     await leader.stop()
     expect(events.at(-1)).toMatch(/ends/)
   })
 
   it('is lost at the next renewal when another wrote the lease', async () => {
     const leader = await start('robbed')
-    await eventsSoon().toMatch(/robbed leads/)
+    await expectSoon(/robbed leads/)
     const { signal } = new AbortController()
     const seen = await stores[0]?.lease.read(signal)
     const robber = { holder: 'robber', term: 99, renewedAt: new Date().toISOString() }
@@ -130,8 +133,8 @@ describe('leadership over a real nats-server', () => {
       )
       if (taken === true) break
     }
-    await eventsSoon().toMatch(/robbed ends/)
-    await eventsSoon().toMatch(/robbed leads 100/)
+    await expectSoon(/robbed ends/)
+    await expectSoon(/robbed leads 100/)
     await leader.stop()
     expect(events.at(-1)).toMatch(/ends/)
   })
@@ -144,7 +147,7 @@ describe('leadership over a real nats-server', () => {
         ? Promise.reject(new ControllerError('StoreNotDurable', 'once'))
         : Promise.resolve()
     })
-    await eventsSoon().toMatch(/failing leads \d+\nfailing leads/)
+    await expectSoon(/failing leads \d+\nfailing leads/)
     await leader.stop()
     expect(events.at(-1)).toMatch(/ends/)
   })

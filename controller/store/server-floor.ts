@@ -38,7 +38,7 @@ export async function requireSyncAlways(monitorUrl: string, signal: AbortSignal)
   const found = config === undefined ? 'jetstream is not enabled' : 'jetstream acknowledges before it syncs'
   throw new ControllerError(
     'StoreNotDurable',
-    `checking the nats server at ${monitorUrl}: ${found}; set "sync_interval: always" in the jetstream block of its configuration and restart it`,
+    `checking the nats server at ${new URL(monitorUrl).origin}: ${found}; set "sync_interval: always" in the jetstream block of its configuration and restart it`,
   )
 }
 
@@ -52,7 +52,7 @@ async function readVarz(monitorUrl: string, signal: AbortSignal): Promise<z.infe
   } catch (cause) {
     throw new ControllerError(
       'StoreUnavailable',
-      `reading ${address.href}: no usable answer; check nats.monitorUrl and that nats-server runs with an http monitoring port`,
+      `reading ${address.origin}${address.pathname}: no usable answer; check nats.monitorUrl and that nats-server runs with an http monitoring port`,
       { cause },
     )
   }

@@ -102,6 +102,7 @@ async function withFleet(
   const fleet = await startSimulatedFleet({
     dir,
     hosts,
+    stepDelayMs,
     controller,
     nats: { url: nats.url, connection },
     seed,
