@@ -18,7 +18,7 @@ import { toReport } from './report/report.ts'
 import type { HostDescription } from './report/report.ts'
 import { openReporter } from './report/reporter.ts'
 import { backoffMs } from './update/backoff.ts'
-import { AGENT_VERSION } from './version.ts'
+import { VERSION } from '../proto/version.ts'
 
 export type AgentOptions = {
   readonly config: AgentConfig
@@ -109,7 +109,7 @@ async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
 async function describe({ driver, config }: RunOptions): Promise<HostDescription> {
   const { id: osId, version: osVersion } = await driver.osRelease()
   const { architecture, name } = driver
-  return { hostName: config.name, architecture, osId, osVersion, agentVersion: AGENT_VERSION, driver: name }
+  return { hostName: config.name, architecture, osId, osVersion, agentVersion: VERSION, driver: name }
 }
 
 async function followPlans(

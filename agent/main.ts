@@ -3,9 +3,9 @@ import { destination, pino } from 'pino'
 import { startAgent } from './agent.ts'
 import { loadConfig } from './config.ts'
 import { AgentError } from './errors.ts'
-import { AGENT_VERSION } from './version.ts'
+import { VERSION } from '../proto/version.ts'
 
-const USAGE = `bootfleet-agent ${AGENT_VERSION}: keeps this host on the image its plan names
+const USAGE = `bootfleet-agent ${VERSION}: keeps this host on the image its plan names
 
 usage:
   bootfleet-agent run --config FILE   run until SIGTERM or SIGINT
@@ -25,7 +25,7 @@ async function main(): Promise<number> {
     },
   })
   if (values.version === true) {
-    process.stdout.write(`${AGENT_VERSION}\n`)
+    process.stdout.write(`${VERSION}\n`)
     return 0
   }
   if (values.help === true) {
@@ -50,7 +50,7 @@ async function run(configPath: string): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const agent = await startAgent({ config, log }, stop.signal)
-  log.info({ hostId: agent.hostId, version: AGENT_VERSION }, 'started')
+  log.info({ hostId: agent.hostId, version: VERSION }, 'started')
   await agent.stopped
   log.info('stopped')
   return 0

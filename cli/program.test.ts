@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { VERSION } from '../proto/version.ts'
 import { runProgram } from './program.ts'
 import { wantsColour } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
@@ -17,6 +18,10 @@ spec:
 it('validates a directory without a controller', async () => {
   const dir = await directory({ 'fleets/edge.yaml': fleet, 'README.md': 'not ours', '.git/x.yaml': ':' })
   expect(await run('validate', dir)).toEqual({ status: 0, out: '1 file, 1 fleet: valid\n', note: '' })
+})
+
+it('says its version', async () => {
+  expect(await run('--version')).toEqual({ status: 0, out: `${VERSION}\n`, note: '' })
 })
 
 it('prints what is wrong as a compiler does, and ends 1', async () => {

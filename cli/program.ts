@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from '@commander-js/extra-typings'
+import { VERSION } from '../proto/version.ts'
 import { addDevCommands } from './commands/dev-options.ts'
 import { CliError } from './errors.ts'
 import { exitStatus, exitStatusHelp } from './exit-status.ts'
@@ -34,6 +35,7 @@ Data goes to stdout, progress and warnings to stderr; NO_COLOR is honoured.`
 function buildProgram(terminal: Terminal, end: End): Command<[], { context?: string }> {
   const program = new Command('bootfleet')
     .description('Keep a fleet of Linux hosts on the bootable image that git says they should run.')
+    .version(VERSION)
     .option('--context <file>', 'how to reach the controller, and as whom')
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.note })

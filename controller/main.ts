@@ -10,8 +10,7 @@ import { defaultAuthFiles } from './images/credentials.ts'
 import { createRegistryClient } from './images/registry-client.ts'
 import { initPki, openPki } from './pki/pki-directory.ts'
 import { connectStore } from './store/store.ts'
-
-const VERSION = '0.1.0'
+import { VERSION } from '../proto/version.ts'
 
 async function run(configPath: string): Promise<void> {
   const config = await readConfig(configPath)

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { VERSION } from '../proto/version.ts'
 
 /** What no linter here can judge. */
 
@@ -65,6 +66,11 @@ test('every document has exactly one title and no dead relative link', () => {
     const dead = links.filter((link) => !existsSync(join(root, dirname(document), link)))
     expect([document, dead]).toEqual([document, []])
   }
+})
+
+test('the programs say the version of the package', () => {
+  const { version } = JSON.parse(read('package.json')) as { readonly version: string }
+  expect(VERSION).toBe(version)
 })
 
 test('the glossary names every word that the store uses for its buckets', () => {

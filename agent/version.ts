@@ -1,2 +1,0 @@
-/** Version of the agent, as it reports it. */
-export const AGENT_VERSION = '0.1.0'
