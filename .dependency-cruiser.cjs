@@ -14,7 +14,7 @@ module.exports = {
     {
       name: 'programs-stand-alone',
       severity: 'error',
-      from: { path: '^(controller|agent|proto)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(controller|agent|proto|trust)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^cli/' },
     },
     {
@@ -27,7 +27,20 @@ module.exports = {
       name: 'proto-imports-no-program',
       severity: 'error',
       from: { path: '^proto/' },
+      to: { path: '^(trust|controller|agent|cli|test)/' },
+    },
+    {
+      name: 'trust-imports-only-proto',
+      comment: 'private keys are handled here, for operators and the controller; docs/adr/0011',
+      severity: 'error',
+      from: { path: '^trust/', pathNot: '\\.test\\.ts$' },
       to: { path: '^(controller|agent|cli|test)/' },
+    },
+    {
+      name: 'agent-handles-no-authority',
+      severity: 'error',
+      from: { path: '^agent/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^trust/' },
     },
     {
       name: 'cli-sees-only-pure-cores',
@@ -39,7 +52,7 @@ module.exports = {
       name: 'desired-state-is-pure',
       severity: 'error',
       from: { path: '^controller/desired-state/', pathNot: '\\.test\\.ts$' },
-      to: { pathNot: '^controller/desired-state/|^node_modules/(zod|yaml)/' },
+      to: { pathNot: '^controller/desired-state/|^node_modules/(zod|yaml|semver|@types/semver)/' },
     },
     {
       name: 'rollout-is-pure',
@@ -65,23 +78,51 @@ module.exports = {
       from: { path: '^agent/(?!container-snap/)', pathNot: '\\.test\\.ts$' },
       to: { path: '^agent/container-snap/' },
     },
-    ...adapters('controller', ['sources', 'images', 'store', 'plans', 'grpc', 'pki']),
+    ...adapters('controller', [
+      'sources',
+      'images',
+      'store',
+      'plans',
+      'grpc',
+      'pki',
+      'analysis',
+      'forges',
+      'webhooks',
+      'web',
+    ]),
+    {
+      name: 'the-page-runs-in-a-browser',
+      comment: 'of proto/audit-entry.ts only the type, which leaves nothing behind',
+      severity: 'error',
+      from: { path: '^(controller/web/page|proto/picture)/', pathNot: '\\.test\\.ts$' },
+      to: {
+        pathNot:
+          '^(controller/web/page|proto/picture|proto/gen)/|^proto/audit-entry\\.ts$|^node_modules/(preact|@bufbuild/protobuf)/',
+      },
+    },
+    {
+      name: 'proto-needs-no-page',
+      severity: 'error',
+      from: { path: '^proto/' },
+      to: { path: '^node_modules/(preact|hono)/' },
+    },
     ...adapters('agent', ['plans', 'report', 'hosts', 'health', 'identity']),
     {
       name: 'programs-do-not-import-tests',
       severity: 'error',
-      from: { path: '^(proto|controller|agent|cli)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(proto|trust|controller|agent|cli)/', pathNot: '\\.test\\.ts$' },
       to: { path: '\\.test\\.ts$|^test/' },
     },
     {
       name: 'processes-start-in-one-file-per-program',
       severity: 'error',
       from: {
-        path: '^(proto|controller|agent|cli)/',
+        path: '^(proto|trust|controller|agent|cli)/',
         pathNot: [
           '\\.test\\.ts$',
           '/testing/',
           '^controller/sources/git-process\\.ts$',
+          '^controller/analysis/check-process\\.ts$',
           '^agent/exec\\.ts$',
           '^agent/container-snap/exec\\.ts$',
           '^cli/(dev/process|exec)\\.ts$',

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect } from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { createUser } from '@nats-io/nkeys'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sealPlan } from '../proto/envelope.ts'
@@ -10,13 +11,14 @@ import { hostIdOf } from '../proto/identity.ts'
 import type { Plan } from '../proto/plan.ts'
 import { planSubject } from '../proto/subjects.ts'
 import { startAgent } from './agent.ts'
-import type { Agent } from './agent.ts'
+import type { Agent, AgentOptions } from './agent.ts'
 import { parseConfig } from './config.ts'
 import type { AgentConfig } from './config.ts'
 import { openAttachServer } from './testing/attach-server.ts'
 import type { AttachServer } from './testing/attach-server.ts'
 import { openTestAuthority } from './testing/certificates.ts'
 import type { TestAuthority } from './testing/certificates.ts'
+import { openNatsConnection } from './plans/nats-connection.ts'
 import { openTestNats } from '../test/support/plan-stream.ts'
 import type { TestNats } from '../test/support/plan-stream.ts'
 import { digestOf, planFor } from './testing/plans.ts'
@@ -35,7 +37,7 @@ describe('an agent with a simulated host', () => {
     directory = await mkdtemp(join(tmpdir(), 'bootfleet-agent-'))
     stop = new AbortController()
     server = await openAttachServer(authority)
-    nats = await openTestNats()
+    nats = await openTestNats(authority)
   })
 
   afterEach(async () => {
@@ -58,6 +60,7 @@ describe('an agent with a simulated host', () => {
           image: { digest: digestOf('0.0.0'), version: '0.0.0' },
           failing: ['3.0.0'],
           unbootable: ['4.0.0'],
+          offline: ['5.0.0'],
           stepDelay: 20,
         },
       }),
@@ -68,7 +71,7 @@ describe('an agent with a simulated host', () => {
   async function start(name = 'till-1'): Promise<Agent> {
     const config = configOf(name)
     const starting = startAgent({ config, log, checkIntervalMs: 50 }, stop.signal)
-    await authority.enrol(config.identityDir, hostIdOf)
+    await authority.enrol(config.identityDir, hostIdOf, nats.userFor)
     return starting
   }
 
@@ -112,7 +115,15 @@ describe('an agent with a simulated host', () => {
       planFor(hostId, '3.0.0', {
         counter: 2,
         generation: 2,
-        health: { checks: ['web-up'], stableForMs: 0, deadlineMs: 200 },
+        health: {
+          units: [],
+          http: [],
+          checks: ['web-up'],
+          greenboot: false,
+          reachController: false,
+          stableForMs: 0,
+          deadlineMs: 200,
+        },
       }),
     )
 
@@ -123,6 +134,23 @@ describe('an agent with a simulated host', () => {
       deniedDigests: [digestOf('3.0.0')],
       failure: { code: 'HealthFailed' },
       health: { verdict: Verdict.FAILED, failedChecks: [{ name: 'web-up' }] },
+    })
+  })
+
+  it('blames an image for a lost network that the one before has, and says what runs is well', async () => {
+    const { hostId } = await start()
+    const checks = { units: [], http: [], checks: [], greenboot: false, reachController: true }
+    const health = { ...checks, stableForMs: 0, deadlineMs: 1_000 }
+    await publish(planFor(hostId, '5.0.0', { health }))
+    const back = await server.waitFor(
+      (hostIdOfReport, report) =>
+        inPhase(Phase.ROLLED_BACK, 'edge-5.0.0')(hostIdOfReport, report) &&
+        report.health?.verdict === Verdict.PASSED,
+    )
+    expect(back).toMatchObject({
+      bootedDigest: digestOf('0.0.0'),
+      deniedDigests: [digestOf('5.0.0')],
+      failure: { code: 'NetworkLost', evidence: [expect.stringContaining('was tried') as string] },
     })
   })
 
@@ -147,14 +175,55 @@ describe('an agent with a simulated host', () => {
   })
 
   it('ends, for its service manager to start it again, when it can get no plans any more', async () => {
-    const natsConnection = await connect({ servers: nats.url })
-    const starting = startAgent({ config: configOf('till-1'), log, natsConnection }, stop.signal)
-    await authority.enrol(join(directory, 'till-1/identity'), hostIdOf)
+    const url = nats.url.replace('//', '//till:secret@')
+    const config = { ...configOf('till-1'), nats: { url } }
+    const connections: NatsConnection[] = []
+    const connectNats: AgentOptions['connectNats'] = async (options) => {
+      const connection = await openNatsConnection(options)
+      connections.push(connection)
+      return connection
+    }
+    const starting = startAgent({ config, log, connectNats }, stop.signal)
+    await authority.enrol(join(directory, 'till-1/identity'), hostIdOf, nats.userFor)
     const { stopped } = await starting
     await server.waitFor((_, report) => report.phase === Phase.IDLE)
     const ended = stopped.catch((error: unknown) => error)
-    await natsConnection.close()
-    expect(await ended).toMatchObject({ code: 'PlansLost' })
+    await expect.poll(() => connections.length, { timeout: 60_000 }).toBe(1)
+    await connections[0]?.close()
+    expect(await ended).toMatchObject({
+      code: 'PlansLost',
+      message: `following plans at ${nats.url}: the connection closed for good`,
+    })
+  })
+
+  it('refuses the plan of another host that a modified client had the server send it, and does nothing', async () => {
+    const said: string[] = []
+    const spoken = pino({ level: 'warn' }, { write: (line: string) => void said.push(line) })
+    const config = configOf('till-1')
+    const starting = startAgent({ config, log: spoken, checkIntervalMs: 50 }, stop.signal)
+    await authority.enrol(config.identityDir, hostIdOf, nats.userFor)
+    const victim = await starting
+    await server.waitFor((_, report) => report.phase === Phase.IDLE)
+    const attacker = 'b'.repeat(26)
+    await publish(planFor(attacker, '1.0.0'))
+    const key = createUser()
+    const jwt = await nats.userFor(attacker, key.getPublicKey(), Date.now())
+    const material = { ...authority.issue({ kind: 'host', hostId: attacker }), caPem: authority.caPem }
+    const user = { jwt: () => jwt, seed: key.getSeed() }
+    const client = await openNatsConnection({
+      url: nats.url,
+      hostId: attacker,
+      user,
+      credentials: () => material,
+    })
+    // An answer goes where the request says, also to a subject on which this client may not publish.
+    const reply = planSubject(victim.hostId)
+    const ask = (): void => client.publish(`$JS.API.DIRECT.GET.PLAN.${planSubject(attacker)}`, '', { reply })
+    const asking = setInterval(ask, 200)
+    await expect.poll(() => said.join(''), { timeout: 60_000 }).toContain('"refusal":"OtherHost"')
+    clearInterval(asking)
+    await client.close()
+    expect(server.reportsOf(victim.hostId).every(({ phase }) => phase === Phase.IDLE)).toBe(true)
   })
 
   it('has its state directory to itself, until it is stopped', async () => {

@@ -3,34 +3,47 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
 import type { AgentConfig } from './config.ts'
+import type { Network } from './checks.ts'
+import { openContact } from './contact.ts'
+import type { Contact } from './contact.ts'
+import { credentialsOf, inForce, renewCertificates } from './credentials.ts'
 import { AgentError } from './errors.ts'
 import type { HostDriver } from './hosts/host-driver.ts'
 import { openHost } from './hosts/open-host.ts'
 import { openIdentity } from './identity/identity.ts'
 import type { Identity } from './identity/identity.ts'
+import { openTrust } from './identity/trust.ts'
+import type { HostTrust } from './identity/trust.ts'
 import { lockInstance } from './instance-lock.ts'
 import type { InstanceLock } from './instance-lock.ts'
 import { runBoot } from './loop.ts'
 import { openMailbox } from './mailbox.ts'
-import { openNatsConnection } from './plans/nats-connection.ts'
+import type { Mailbox } from './mailbox.ts'
+import { networkOf } from './network.ts'
+import { planAgeOf } from './plan-age.ts'
+import { openNatsConnection, shownAddress } from './plans/nats-connection.ts'
 import { subscribePlans } from './plans/subscriber.ts'
-import { toReport } from './report/report.ts'
+import type { Credentials } from './report/channel.ts'
 import type { HostDescription } from './report/report.ts'
 import { openReporter } from './report/reporter.ts'
+import type { Reporter } from './report/reporter.ts'
+import { openTelling } from './report/telling.ts'
 import { backoffMs } from './update/backoff.ts'
 import { VERSION } from '../proto/version.ts'
 
 export type AgentOptions = {
   readonly config: AgentConfig
   readonly log: Logger
-  /** Shared by agents of one process; the agent leaves it open. Default: one of its own. */
-  readonly natsConnection?: NatsConnection
+  /** Default: {@link openNatsConnection}. */
+  readonly connectNats?: typeof openNatsConnection
   /** Default: the one that the configuration names. */
   readonly driver?: HostDriver
   /** Between two rounds of health checks. Default: 1 s. */
   readonly checkIntervalMs?: number
   /** Default: 10 s. */
   readonly heartbeatMs?: number
+  /** Between two looks at how old the newest plan is, and before the first. Default: 10 minutes. */
+  readonly judgePlansEveryMs?: number
 }
 
 export type Agent = {
@@ -39,6 +52,7 @@ export type Agent = {
   readonly stopped: Promise<void>
 }
 
+const JUDGE_PLANS_EVERY_MS = 10 * 60 * 1000
 const PREPARE_RETRY = { baseMs: 1_000, maxMs: 30_000 }
 
 /**
@@ -54,7 +68,12 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     // The state directory may lie in the host that this mounts.
     await prepareUntilDone(driver, log, signal)
     const identity = await openIdentity({ directory: config.identityDir, log, signal })
-    const running = run({ ...options, driver, identity }, signal)
+    const trust = await openTrust({
+      identityDir: config.identityDir,
+      path: join(config.stateDir, 'trust.jsonl'),
+      log,
+    })
+    const running = run({ ...options, driver, identity, trust }, signal)
     return { hostId: identity.hostId, stopped: releaseAfter(running, lock) }
   } catch (error) {
     await lock.release()
@@ -73,36 +92,88 @@ async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise
 type RunOptions = AgentOptions & {
   readonly driver: HostDriver
   readonly identity: Identity
+  readonly trust: HostTrust
 }
 
 async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
-  const { config, identity, driver, log } = options
+  const { config, identity, trust, log } = options
   const failed = new AbortController()
   const signal = AbortSignal.any([outer, failed.signal])
   const mailbox = openMailbox()
+  const contact = openContact()
   const heartbeat = options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }
-  const reporter = openReporter({ ...config.controller, ...identity, ...heartbeat, log, signal })
-  const following = followPlans(options, (bytes) => mailbox.putPlan(bytes), signal)
+  const credentials = credentialsOf(options)
+  let lastPlan: Uint8Array | null = null
+  const onPlan = (bytes: Uint8Array): void => {
+    contact.note()
+    lastPlan = bytes
+    mailbox.putPlan(bytes)
+  }
+  const onTrust = (envelope: Uint8Array): void => {
+    const before = trust.authorities()
+    void trust.offer(envelope).then((taken) => {
+      // It may be by a key that nobody knew when the plan came.
+      if (taken && lastPlan !== null) mailbox.putPlan(lastPlan)
+      if (taken && trust.authorities() !== before) reporter.reconnect()
+    })
+  }
+  const reporter = openReporter({
+    ...config.controller,
+    credentials,
+    ...heartbeat,
+    onAnswer: () => contact.note(),
+    trustNumber: trust.number,
+    onTrust,
+    log,
+    signal,
+  })
+  const onRenewed = (): void => reporter.reconnect()
+  const renewing = renewCertificates({ config, identity, credentials, onRenewed, log, signal })
+  const tellingOf = openTelling({
+    report: (report) => reporter.report(report),
+    staleSinceMs: planAgeOf(options),
+    judgeEveryMs: options.judgePlansEveryMs ?? JUDGE_PLANS_EVERY_MS,
+    log,
+    signal,
+  })
+  const following = followPlans({ ...options, credentials, onPlan }, signal)
   following.catch(() => failed.abort())
+  const network = networkOf(config, credentials)
   try {
-    let ended: 'Rebooted' | 'Stopped' = 'Rebooted'
-    while (ended === 'Rebooted' && !signal.aborted) {
-      const host = await describe(options)
-      ended = await runBoot({
-        driver,
-        identity,
-        mailbox,
-        log,
-        signal,
-        statePath: join(config.stateDir, 'state.json'),
-        checkIntervalMs: options.checkIntervalMs ?? 1_000,
-        onState: (state) => reporter.report(toReport(state, host)),
-        onProgress: (doneBytes, totalBytes) => reporter.progress(doneBytes, totalBytes),
-      })
-    }
+    await runBoots({ ...options, tellingOf, reporter, mailbox, contact, network }, signal)
   } finally {
     failed.abort()
-    await Promise.all([reporter.closed, following])
+    await Promise.all([reporter.closed, following, renewing])
+  }
+}
+
+type BootOptions = RunOptions & {
+  readonly tellingOf: ReturnType<typeof openTelling>
+  readonly reporter: Reporter
+  readonly mailbox: Mailbox
+  readonly contact: Contact
+  readonly network: Network
+}
+
+async function runBoots(options: BootOptions, signal: AbortSignal): Promise<void> {
+  const { config, identity, trust, driver, log, reporter, mailbox, contact, network } = options
+  for (let ended = ''; ended !== 'Stopped' && !signal.aborted;) {
+    if (ended === 'Rebooted') await prepareUntilDone(driver, log, signal)
+    const telling = options.tellingOf(await describe(options))
+    ended = await runBoot({
+      driver,
+      identity: inForce(identity),
+      believed: trust.believed,
+      mailbox,
+      contact,
+      network,
+      log,
+      signal,
+      statePath: join(config.stateDir, 'state.json'),
+      checkIntervalMs: options.checkIntervalMs ?? 1_000,
+      ...telling,
+      onProgress: (doneBytes, totalBytes) => reporter.progress(doneBytes, totalBytes),
+    })
   }
 }
 
@@ -113,27 +184,28 @@ async function describe({ driver, config }: RunOptions): Promise<HostDescription
 }
 
 async function followPlans(
-  options: RunOptions,
-  onPlan: (bytes: Uint8Array) => void,
+  options: RunOptions & {
+    readonly credentials: () => Credentials
+    readonly onPlan: (bytes: Uint8Array) => void
+  },
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, identity, log } = options
-  const { hostId } = identity
-  const own = options.natsConnection === undefined
-  const opening =
-    options.natsConnection ?? openNatsConnection({ url: config.nats.url, name: `agent ${hostId}` })
-  const connection = await untilStopped(Promise.resolve(opening), signal)
+  const { config, identity, credentials, onPlan, log } = options
+  const { hostId, nats: user } = identity
+  const { connectNats = openNatsConnection } = options
+  const opening = connectNats({ url: config.nats.url, hostId, user, credentials })
+  const connection = await untilStopped(opening, signal)
   if (connection === null) return
   try {
     await subscribePlans({ connection, hostId, onPlan, log, signal })
     if (!signal.aborted) {
       throw new AgentError(
         'PlansLost',
-        `following plans at ${config.nats.url}: the connection closed for good`,
+        `following plans at ${shownAddress(config.nats.url)}: the connection closed for good`,
       )
     }
   } finally {
-    if (own) await connection.close()
+    await connection.close()
   }
 }
 
@@ -154,7 +226,7 @@ async function untilStopped(
 async function prepareUntilDone(driver: HostDriver, log: Logger, signal: AbortSignal): Promise<void> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
-      await driver.prepare(signal)
+      for (const done of await driver.prepare(signal)) log.warn({ done }, 'repaired')
       return
     } catch (error) {
       if (signal.aborted) break

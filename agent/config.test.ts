@@ -28,6 +28,7 @@ describe('a configuration', () => {
       driver: 'simulated',
       image: { digest: digestOf('0'), manifestDigest: digestOf('0'), version: '0' },
       failing: [],
+      offline: [],
       unbootable: [],
       stepDelayMs: 5,
     })

@@ -6,6 +6,9 @@ import * as z from 'zod'
 import { Digest } from '../proto/plan.ts'
 import { AgentError } from './errors.ts'
 
+/** Where the agent keeps what it knows unless the configuration says otherwise. */
+export const STATE_DIR = '/var/lib/bootfleet/agent'
+
 const AbsolutePath = z.string().refine(isAbsolute, 'must be an absolute path')
 const Address = z.string().regex(/^[^\s/]+:[0-9]{1,5}$/, 'must be HOST:PORT')
 
@@ -41,6 +44,8 @@ const SimulatedHost = z
     image: z.strictObject({ digest: Digest, manifestDigest: Digest.optional(), version: z.string() }),
     /** Versions whose checks fail. */
     failing: z.array(z.string()).default([]),
+    /** Versions that have no network. */
+    offline: z.array(z.string()).default([]),
     /** Versions that do not come up. */
     unbootable: z.array(z.string()).default([]),
     /** Milliseconds per operation. */
@@ -52,15 +57,24 @@ const SimulatedHost = z
     stepDelayMs: stepDelay,
   }))
 
+const HOUR_MS = 60 * 60 * 1000
+const Plans = z
+  .strictObject({
+    /** How old the newest plan may be before the host says so; the controller signs one at least every 13 hours. */
+    staleAfterHours: z.int().min(24).max(8760).default(48),
+  })
+  .transform(({ staleAfterHours }) => ({ staleAfterMs: staleAfterHours * HOUR_MS }))
+
 const Config = z
   .strictObject({
     /** For people; default: this machine's host name. */
     name: z.string().min(1).max(253).optional(),
-    stateDir: AbsolutePath.default('/var/lib/bootfleet/agent'),
+    stateDir: AbsolutePath.default(STATE_DIR),
     /** Default: `identity` in stateDir. */
     identityDir: AbsolutePath.optional(),
     controller: z.strictObject({ address: Address, serverName: z.string().min(1).optional() }),
     nats: z.strictObject({ url: z.string().min(1) }),
+    plans: Plans.prefault({}),
     host: z.discriminatedUnion('driver', [ContainerSnapHost, SimulatedHost]),
     log: z
       .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })

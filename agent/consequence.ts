@@ -5,6 +5,8 @@ export type Consequence = 'Retry' | 'Stall'
 
 export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
   AlreadyRunning: 'Stall',
+  EnrolRefused: 'Stall',
+  ControllerAway: 'Retry',
   ConfigInvalid: 'Stall',
   IdentityInvalid: 'Stall',
   StateUnwritable: 'Stall',
@@ -13,10 +15,13 @@ export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
   DownloadFailed: 'Retry',
   DownloadTooLarge: 'Stall',
   StageFailed: 'Retry',
+  RejectedByLint: 'Stall',
   NoSpace: 'Stall',
   ActivateFailed: 'Retry',
   RebootFailed: 'Retry',
   RollbackFailed: 'Retry',
+  BlessFailed: 'Retry',
+  TidyFailed: 'Stall',
   HealthFailed: 'Stall',
   ImageRefused: 'Stall',
   MountFailed: 'Retry',

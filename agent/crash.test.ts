@@ -44,7 +44,7 @@ describe('the agent program, killed', () => {
       logLevel: 'error',
     })
     authority = openTestAuthority()
-    nats = await openTestNats()
+    nats = await openTestNats(authority)
   })
 
   afterAll(async () => {
@@ -98,9 +98,18 @@ describe('the agent program, killed', () => {
   it.each(PHASES)('in %s, ends where it would have ended', async (phase) => {
     await configure()
     const child = start()
-    const hostId = await authority.enrol(join(directory, 'state/identity'), hostIdOf)
+    const hostId = await authority.enrol(join(directory, 'state/identity'), hostIdOf, nats.userFor)
     const version = phase === 'ROLLING_BACK' ? '3.0.0' : '1.0.0'
-    const health = { checks: ['web-up'], stableForMs: 300, deadlineMs: 1_500 }
+    const health = {
+      units: [],
+      http: [],
+      checks: ['web-up'],
+      greenboot: false,
+      reachController: false,
+      stableForMs: 300,
+      // A broken image costs all of it; a good one may need it to start twice.
+      deadlineMs: phase === 'ROLLING_BACK' ? 1_500 : 100_000,
+    }
     const plan = planFor(hostId, version, { health })
     nats.connection.publish(planSubject(hostId), sealPlan(plan, authority.directorKey))
     await server.waitFor((_, report) => report.phase === Phase[phase])
@@ -120,7 +129,7 @@ describe('the agent program, killed', () => {
   it('by SIGTERM, ends with status 0', async () => {
     await configure()
     const child = start()
-    await authority.enrol(join(directory, 'state/identity'), hostIdOf)
+    await authority.enrol(join(directory, 'state/identity'), hostIdOf, nats.userFor)
     await server.waitFor((_, report) => report.phase === Phase.IDLE)
     const status = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGTERM')

@@ -1,5 +1,7 @@
 export type AgentErrorCode =
   | 'AlreadyRunning'
+  | 'EnrolRefused'
+  | 'ControllerAway'
   | 'ConfigInvalid'
   | 'IdentityInvalid'
   | 'StateUnwritable'
@@ -8,10 +10,14 @@ export type AgentErrorCode =
   | 'DownloadFailed'
   | 'DownloadTooLarge'
   | 'StageFailed'
+  /** The controller never tries again what begins with Rejected. */
+  | 'RejectedByLint'
   | 'NoSpace'
   | 'ActivateFailed'
   | 'RebootFailed'
   | 'RollbackFailed'
+  | 'BlessFailed'
+  | 'TidyFailed'
   | 'HealthFailed'
   | 'ImageRefused'
   | 'MountFailed'

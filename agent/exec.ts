@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import { AgentError } from './errors.ts'
 
@@ -12,12 +13,16 @@ export type ExecOptions = {
   readonly env?: Readonly<Record<string, string>>
   /** Called for every line of stdout as it comes. */
   readonly onLine?: (line: string) => void
+  /** What the program left running, in its process group, ends with it; for programs that are not ours. */
+  readonly leftovers?: 'killed'
 }
 
 export type ExecResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 
 const OUTPUT_MAX_BYTES = 4 * 1024 * 1024
 const KILL_DELAY_MS = 5_000
+/** What the program itself said has long been read by then. */
+const LEFTOVERS_MS = 1_000
 
 /**
  * Run one program to its end, whatever its exit status.
@@ -35,6 +40,11 @@ export async function execute(command: Command, options: ExecOptions): Promise<E
     timeout: options.timeoutMs,
     cancelSignal: options.signal,
     forceKillAfterDelay: KILL_DELAY_MS,
+    detached: options.leftovers === 'killed',
+  })
+  child.once('exit', () => {
+    if (options.leftovers === 'killed') killGroup(child.pid)
+    letGo(child)
   })
   // The agent may live on a file system that a reboot unmounts, so no child gets its working directory from it.
   const lines = options.onLine === undefined ? Promise.resolve() : eachLine(child, options.onLine)
@@ -67,6 +77,23 @@ export async function run(command: Command, options: ExecOptions): Promise<strin
 export function lastLine(text: string): string {
   const line = text.trimEnd().split('\n').at(-1) ?? ''
   return line.trim().slice(0, 256)
+}
+
+/** A program that ended is waited for no longer because others, its children, hold its output open. */
+function letGo({ stdout, stderr }: { stdout: Readable; stderr: Readable }): void {
+  const timer = setTimeout(() => {
+    stdout.destroy()
+    stderr.destroy()
+  }, LEFTOVERS_MS)
+  timer.unref()
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // As after nearly every end, nobody is left.
+  }
 }
 
 async function eachLine(child: AsyncIterable<unknown>, onLine: (line: string) => void): Promise<void> {

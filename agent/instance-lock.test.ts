@@ -39,5 +39,5 @@ it('the lock of an agent that was killed is free', async () => {
   await once(holder.stdout, 'data')
   await expect(lockInstance(state)).rejects.toMatchObject({ code: 'AlreadyRunning' })
   holder.kill('SIGKILL')
-  await vi.waitFor(async () => (await lockInstance(state)).release(), 5_000)
+  await vi.waitFor(async () => (await lockInstance(state)).release(), 90_000)
 })

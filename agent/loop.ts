@@ -1,32 +1,47 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Identity } from './identity/identity.ts'
+import type { Network } from './checks.ts'
+import type { Contact } from './contact.ts'
+import type { Believed } from './identity/trust.ts'
 import type { HostDriver } from './hosts/host-driver.ts'
 import type { Mail, Mailbox } from './mailbox.ts'
 import { accept } from './plans/accept.ts'
 import { toAcceptedPlan } from './plans/accepted-plan.ts'
+import { guardOf } from './plans/guard.ts'
+import type { Telling } from './report/telling.ts'
 import { isExclusive, runOperation } from './runners.ts'
 import { readState, writeState } from './state-file.ts'
 import type { Salvaged } from './state-file.ts'
 import { backoffMs } from './update/backoff.ts'
 import { initialState, resume } from './update/resume.ts'
 import { step, wakeAtMs } from './update/step.ts'
-import type { Effect, Event, HostFacts, State } from './update/types.ts'
+import type { HostFacts } from './update/facts.ts'
+import type { Effect, Event, State } from './update/types.ts'
 
 export type LoopOptions = {
   readonly driver: HostDriver
-  readonly identity: Identity
+  readonly identity: { readonly hostId: string; readonly certificateNotBeforeMs: number }
+  /** Asked for every plan, for it changes while the host runs. */
+  readonly believed: () => Believed
   readonly statePath: string
   readonly mailbox: Mailbox
+  /** Default: nobody ever answered. */
+  readonly contact?: Contact
+  /** Default: nobody to ask, so that no image can lose it. */
+  readonly network?: Network
   readonly checkIntervalMs: number
   /** Called with every state, after it is on disk. */
   readonly onState: (state: State) => void
+  /** Default: nobody is told. */
+  readonly onRefused?: Telling['onRefused']
   readonly onProgress: (doneBytes: number, totalBytes: number) => void
   readonly log: Logger
   readonly signal: AbortSignal
 }
 
 const INSPECT_RETRY = { baseMs: 1_000, maxMs: 60_000 }
+
+type Inspected = Omit<HostFacts, 'evidence'>
 
 /** The operation that runs beside the loop. */
 type Running = { readonly abort: AbortController; readonly ended: Promise<void> }
@@ -41,15 +56,16 @@ export async function runBoot(options: LoopOptions): Promise<'Rebooted' | 'Stopp
   if (facts === null) return 'Stopped'
   let state = await loadState(options, facts)
   let running: Running | null = null
-  let event: Event | null = resume(state, facts)
+  let event: Event | null = resume(state, { ...facts, evidence: await evidenceOf(options, state, facts) })
   while (!signal.aborted) {
     if (event !== null) {
-      const { next, effects } = step(state, event, Date.now())
-      await persist(options, state, next)
+      const before = inTouch(options, state)
+      const { next, effects } = step(before, event, Date.now())
+      await persist(options, before, next)
       state = next
       const acted = await act(options, effects, running)
       if (acted === 'Rebooted') return 'Rebooted'
-      running = acted
+      running = event.kind === 'blessed' && acted === null ? tidyBeside(options) : acted
     }
     const mail = await mailbox.next(wakeAtMs(state), signal)
     event = mail === null ? null : toEvent(options, state, mail)
@@ -75,6 +91,24 @@ async function act(
   return running
 }
 
+/** Not worth a write of its own. */
+function inTouch({ contact }: LoopOptions, state: State): State {
+  const reachableAtMs = contact?.atMs() ?? null
+  return reachableAtMs === null ? state : { ...state, reachableAtMs }
+}
+
+/** What can be found out only when something else came up than was activated. */
+async function evidenceOf(
+  { driver, signal }: LoopOptions,
+  { at }: State,
+  facts: Inspected,
+): Promise<readonly string[]> {
+  if (!('commit' in at) || at.commit === null) return []
+  const { targetDeploymentId: deploymentId, bootId } = at.commit
+  if (facts.bootId === bootId || facts.current?.deploymentId === deploymentId) return []
+  return driver.evidence({ deploymentId, bootId }, signal)
+}
+
 async function persist({ statePath, onState, log }: LoopOptions, before: State, next: State): Promise<void> {
   if (next !== before) await writeState(statePath, next)
   onState(next)
@@ -84,7 +118,7 @@ async function persist({ statePath, onState, log }: LoopOptions, before: State, 
   log.info({ phase: next.at.phase, from: before.at.phase, digest, failure }, 'phase')
 }
 
-async function loadState({ statePath, log }: LoopOptions, facts: HostFacts): Promise<State> {
+async function loadState({ statePath, log }: LoopOptions, facts: Inspected): Promise<State> {
   const content = await readState(statePath, Date.now())
   if (content.kind === 'read') return content.state
   const fresh = initialState(facts, Date.now())
@@ -94,13 +128,13 @@ async function loadState({ statePath, log }: LoopOptions, facts: HostFacts): Pro
 }
 
 /** The image that runs is not on trial any more, whatever the file said. */
-function restart(fresh: State, { accepted, deniedDigests }: Salvaged): State {
+function restart(fresh: State, { deniedDigests, ...salvaged }: Salvaged): State {
   const running = fresh.booted.current?.digest
-  return { ...fresh, accepted, deniedDigests: deniedDigests.filter((digest) => digest !== running) }
+  return { ...fresh, ...salvaged, deniedDigests: deniedDigests.filter((digest) => digest !== running) }
 }
 
 /** Without knowing what runs, nothing can be decided: try for ever, ever more slowly. */
-async function inspectUntilDone({ driver, log, signal }: LoopOptions): Promise<HostFacts | null> {
+async function inspectUntilDone({ driver, log, signal }: LoopOptions): Promise<Inspected | null> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       return await driver.inspect(signal)
@@ -137,6 +171,18 @@ function runBeside(options: LoopOptions, effect: OperationEffect): Running {
   return { abort, ended }
 }
 
+/** A way back is proven, so what is older can go; what follows stops it, and nothing waits for it. */
+function tidyBeside({ driver, log, signal: outer }: LoopOptions): Running {
+  const abort = new AbortController()
+  const signal = AbortSignal.any([outer, abort.signal])
+  const ended = driver.tidy(signal).then(
+    (removed) => void (removed.length > 0 && log.info({ removed }, 'freed what is not needed')),
+    (error: unknown) =>
+      void (signal.aborted || log.warn({ err: error }, 'freeing what is not needed failed')),
+  )
+  return { abort, ended }
+}
+
 async function stop(running: Running | null): Promise<void> {
   running?.abort.abort()
   await running?.ended
@@ -153,25 +199,33 @@ function toEvent(options: LoopOptions, state: State, mail: Mail): Event | null {
   }
 }
 
-function openMail({ identity, log }: LoopOptions, state: State, bytes: Uint8Array): Event | null {
+function openMail(options: LoopOptions, state: State, bytes: Uint8Array): Event | null {
+  const { identity, believed, onRefused, log } = options
   const { accepted } = state
+  const { directorKeys, release, approver, expiresAtMs, issuedAtMs } = believed()
   const acceptance = accept(bytes, {
-    directorKeys: identity.directorKeys,
+    directorKeys,
+    release,
+    trustExpiresAtMs: expiresAtMs,
     hostId: identity.hostId,
     last: accepted,
     nowMs: Date.now(),
-    timeFloorMs: Math.max(identity.certificateNotBeforeMs, accepted?.issuedAtMs ?? 0),
+    timeFloorMs: Math.max(identity.certificateNotBeforeMs, accepted?.issuedAtMs ?? 0, issuedAtMs),
   })
   switch (acceptance.kind) {
     case 'unchanged':
       return null
-    case 'refused':
-      log.warn({ refusal: acceptance.refusal, detail: acceptance.detail }, 'plan refused')
+    case 'refused': {
+      const { refusal, detail, plan } = acceptance
+      log.warn({ refusal, detail }, 'plan refused')
+      if (plan !== undefined) onRefused?.({ plan, code: refusal, message: detail })
       return null
+    }
     case 'accepted': {
       const { plan, payloadSha256 } = acceptance
       log.debug({ counter: plan.counter, rollout: plan.rollout }, 'plan accepted')
-      return { kind: 'planAccepted', plan: toAcceptedPlan(plan, payloadSha256) }
+      onRefused?.(null)
+      return { kind: 'planAccepted', plan: toAcceptedPlan(plan, payloadSha256, guardOf(plan, approver)) }
     }
   }
 }

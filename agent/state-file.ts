@@ -2,87 +2,8 @@ import { readFile, rename } from 'node:fs/promises'
 import * as z from 'zod'
 import { writeDurably } from './durable-file.ts'
 import { toAgentError } from './errors.ts'
+import { AcceptedPlan, Floors, StateDocument } from './state-schema.ts'
 import type { State } from './update/types.ts'
-
-const Grant = z.int().nullable()
-const AcceptedPlan = z.strictObject({
-  payloadSha256: z.string(),
-  fleet: z.string(),
-  rollout: z.string(),
-  generation: z.int(),
-  attempt: z.int(),
-  term: z.int(),
-  counter: z.int(),
-  issuedAtMs: z.int(),
-  image: z.strictObject({
-    repository: z.string(),
-    digest: z.string(),
-    manifestDigest: z.string(),
-    version: z.string(),
-  }),
-  stageUntilMs: Grant,
-  activateUntilMs: Grant,
-  health: z.strictObject({ checks: z.array(z.string()), stableForMs: z.int(), deadlineMs: z.int() }),
-  limits: z.strictObject({ maxReboots: z.int(), maxBytes: z.int() }),
-  deny: z.array(z.string()),
-})
-const Failure = z.strictObject({
-  code: z.string(),
-  message: z.string(),
-  failedChecks: z.array(z.strictObject({ name: z.string(), detail: z.string() })),
-})
-const Commit = z.strictObject({
-  targetDeploymentId: z.string(),
-  previousDeploymentId: z.string(),
-  bootId: z.string(),
-  rebootsUsed: z.int(),
-})
-const Retry = z.strictObject({ failures: z.int(), atMs: z.int().nullable() })
-const Position = z.discriminatedUnion('phase', [
-  z.strictObject({ phase: z.literal('Idle') }),
-  z.strictObject({ phase: z.enum(['Downloading', 'Staging']), plan: AcceptedPlan, retry: Retry }),
-  z.strictObject({ phase: z.literal('Ready'), plan: AcceptedPlan }),
-  z.strictObject({ phase: z.literal('Staged'), plan: AcceptedPlan, targetDeploymentId: z.string() }),
-  z.strictObject({
-    phase: z.enum(['Activating', 'Rebooting']),
-    plan: AcceptedPlan,
-    commit: Commit,
-    retry: Retry,
-  }),
-  z.strictObject({
-    phase: z.literal('Verifying'),
-    plan: AcceptedPlan,
-    commit: Commit.nullable(),
-    deadlineAtMs: z.int(),
-  }),
-  z.strictObject({
-    phase: z.literal('RollingBack'),
-    plan: AcceptedPlan,
-    commit: Commit,
-    failure: Failure,
-    retry: Retry,
-  }),
-  z.strictObject({ phase: z.literal('Healthy'), plan: AcceptedPlan }),
-  z.strictObject({ phase: z.enum(['Failed', 'RolledBack']), plan: AcceptedPlan, failure: Failure }),
-])
-const StateDocument: z.ZodType<State> = z.strictObject({
-  version: z.literal(1),
-  accepted: AcceptedPlan.nullable(),
-  at: Position,
-  phaseEnteredAtMs: z.int(),
-  booted: z.strictObject({
-    bootId: z.string(),
-    current: z
-      .strictObject({
-        deploymentId: z.string(),
-        digest: z.string().nullable(),
-        manifestDigest: z.string().nullable(),
-      })
-      .nullable(),
-  }),
-  deniedDigests: z.array(z.string()),
-  operation: z.int(),
-})
 
 export type StateFileContent =
   | { readonly kind: 'read'; readonly state: State }
@@ -96,12 +17,13 @@ export type StateFileContent =
     }
 
 /** What must outlive a state file that cannot be read as a whole. */
-export type Salvaged = Pick<State, 'accepted' | 'deniedDigests'>
+export type Salvaged = Pick<State, 'accepted' | 'deniedDigests' | 'floors'>
 
 const LooseImage = z.object({ digest: z.string() })
 const LooseState = z.object({
   accepted: AcceptedPlan.loose().nullable().catch(null),
   deniedDigests: z.array(z.string()).catch([]),
+  floors: Floors.optional().catch(undefined),
   at: z
     .object({ commit: z.object({}), plan: z.object({ image: LooseImage }) })
     .nullable()
@@ -115,10 +37,14 @@ const LooseState = z.object({
 function salvage(document: unknown): Salvaged {
   const parsed = LooseState.safeParse(document)
   if (!parsed.success) return { accepted: null, deniedDigests: [] }
-  const { accepted, deniedDigests, at } = parsed.data
+  const { accepted, deniedDigests, at, floors } = parsed.data
   const onTrial = at === null ? [] : [at.plan.image.digest]
   const known = accepted === null ? null : AcceptedPlan.strip().parse(accepted)
-  return { accepted: known, deniedDigests: [...new Set([...deniedDigests, ...onTrial])] }
+  return {
+    accepted: known,
+    deniedDigests: [...new Set([...deniedDigests, ...onTrial])],
+    ...(floors !== undefined && { floors }),
+  }
 }
 
 /** @throws AgentError StateUnwritable when the file can neither be read nor set aside. */
@@ -136,6 +62,13 @@ export async function readState(path: string, nowMs: number): Promise<StateFileC
   } catch (error) {
     throw toAgentError('StateUnwritable', `reading ${path}`, error)
   }
+}
+
+/** For another process than the agent: null where there is nothing to read, or not yet; the file is left alone. */
+export async function peekState(path: string): Promise<State | null> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  const parsed = StateDocument.safeParse(parseJson(text))
+  return parsed.success ? parsed.data : null
 }
 
 /**

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { sealPlan } from '../proto/envelope.ts'
 import { Phase } from '../proto/gen/bootfleet/v1/agent_pb.ts'
 import { hostIdOf } from '../proto/identity.ts'
@@ -38,14 +38,14 @@ describe('the agent program on a real btrfs, with its state inside the host', ()
   beforeAll(async () => {
     base = await mkdtemp(join(tmpdir(), 'bootfleet-sysroot-'))
     authority = openTestAuthority()
-    nats = await openTestNats()
+    nats = await openTestNats(authority)
     server = await openAttachServer(authority)
     registry = await openRegistry()
     disk = await openSysroot(512)
     snap = join(base, 'container-snap')
     await bundle('main.ts', `${snap}.mjs`)
     await writeFile(snap, `#!/bin/sh\nexec ${process.execPath} ${snap}.mjs "$@"\n`, { mode: 0o755 })
-    for (const version of ['0.0.0', '1.0.0', '2.0.0']) {
+    for (const version of ['0.0.0', '1.0.0', '2.0.0', '3.0.0']) {
       digests.set(version, await registry.push(`os/edge:${version}`, [systemTree(version)]))
     }
     const image = `docker://${registry.address}/os/edge@${digests.get('0.0.0') ?? ''}`
@@ -77,7 +77,7 @@ describe('the agent program on a real btrfs, with its state inside the host', ()
     }
     await writeFile(join(base, 'agent.yaml'), JSON.stringify(config))
     start()
-    hostId = await authority.enrol(join(stateDir, 'identity'), hostIdOf)
+    hostId = await authority.enrol(join(stateDir, 'identity'), hostIdOf, nats.userFor)
     await server.waitFor((_, report) => report.phase === Phase.IDLE)
   }, 120_000)
 
@@ -121,7 +121,15 @@ describe('the agent program on a real btrfs, with its state inside the host', ()
       rollout,
       generation: counter,
       image: { repository: `${registry.address}/os/edge`, digest, manifestDigest: digest, version },
-      health: { checks, stableForMs: 0, deadlineMs: 5_000 },
+      health: {
+        units: [],
+        http: [],
+        checks,
+        greenboot: false,
+        reachController: false,
+        stableForMs: 0,
+        deadlineMs: 5_000,
+      },
     })
     nats.connection.publish(planSubject(hostId), sealPlan(plan, authority.directorKey))
     return rollout
@@ -151,11 +159,27 @@ describe('the agent program on a real btrfs, with its state inside the host', ()
     expect(ended).toMatchObject({
       bootedDigest: digests.get('1.0.0'),
       deniedDigests: [digests.get('2.0.0')],
+      defaultDigest: digests.get('1.0.0'),
       health: { failedChecks: [{ name: 'web-up' }] },
+      failure: {
+        evidence: expect.arrayContaining([expect.stringMatching(/^marked bad: HealthFailed/)]) as string[],
+      },
     })
     expect(current()).toMatchObject({
       current: { digest: digests.get('1.0.0') },
       default: { digest: digests.get('1.0.0') },
     })
+  })
+
+  it('frees what nothing needs any more once the next image is proven', async () => {
+    const rollout = publish('3.0.0', [])
+    await server.waitFor((_, report) => report.phase === Phase.HEALTHY && report.plan?.rollout === rollout)
+    const deployed = (): string[] => {
+      const status = JSON.parse(call('status', '--json')) as { deployments: { digest: string }[] }
+      return status.deployments.map(({ digest }) => digest)
+    }
+    const digestOf = (version: string): string => digests.get(version) ?? ''
+    await vi.waitFor(() => expect(deployed()).not.toContain(digestOf('2.0.0')), 90_000)
+    expect(deployed()).toEqual(expect.arrayContaining([digestOf('1.0.0'), digestOf('3.0.0')]))
   })
 })

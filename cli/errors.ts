@@ -2,6 +2,7 @@ export type CliErrorCode =
   | 'BadUsage'
   | 'ContextMissing'
   | 'ContextInvalid'
+  | 'LoginNeeded'
   | 'ControllerUnreachable'
   | 'ControllerRefused'
   | 'NotFound'

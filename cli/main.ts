@@ -4,6 +4,7 @@ import { exitStatus } from './exit-status.ts'
 import { runProgram } from './program.ts'
 import { wantsColour } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
+import { processTty } from './tty.ts'
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -15,14 +16,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 process.stdout.on('error', () => process.exit(exitStatus.done))
 process.stderr.on('error', () => undefined)
 
+const interactive = process.stdin.isTTY && process.stdout.isTTY
 const terminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   note: (text) => void process.stderr.write(text),
   environment: process.env,
   homeDir: homedir(),
-  interactive: process.stdin.isTTY && process.stdout.isTTY,
+  interactive,
   colour: wantsColour(process.env, process.stdout.isTTY),
   columns: () => process.stdout.columns,
+  tty: interactive ? processTty() : null,
   signal: interruption.signal,
 }
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { VERSION } from '../proto/version.ts'
-import { runProgram } from './program.ts'
+import { runBootfleet } from '../test/support/command-line.ts'
+import type { Ran } from '../test/support/command-line.ts'
 import { wantsColour } from './terminal.ts'
-import type { Terminal } from './terminal.ts'
 
 const fleet = `apiVersion: bootfleet.dev/v1alpha1
 kind: Fleet
@@ -46,6 +46,59 @@ it('ends 1 for a directory that is not there, an unknown command and a bad optio
   })
 })
 
+it('wants a reason for what overrides something, and none for the red button', async () => {
+  for (const verb of ['pause', 'promote', 'abort', 'rollback', 'deny', 'allow']) {
+    const { status, note } = await run(verb, 'edge', 'sha256:1111')
+    expect([verb, status, note]).toEqual([verb, 1, expect.stringContaining('--reason')])
+  }
+  for (const line of [
+    ['halt'],
+    ['halt', '--all'],
+    ['resume', 'edge'],
+    ['approve', 'edge'],
+    ['retry', 'host/a'],
+  ]) {
+    const { note } = await run(...line)
+    expect([line, note]).toEqual([line, expect.stringContaining('start one with "bootfleet dev"')])
+  }
+})
+
+it('refuses a target that is none or two', async () => {
+  const reason = ['--reason', 'x']
+  for (const line of [
+    ['promote', 'host/a', ...reason],
+    ['deny', 'edge', ...reason],
+    ['halt', 'edge', '--all'],
+    ['resume', 'edge', '--all'],
+    ['resume'],
+    ['retry', 'host/a', '--host', 'b'],
+    ['trace', 'edge'],
+    ['why', 'fleet/edge'],
+  ]) {
+    const { status, note } = await run(...line)
+    expect([line, status, note]).toEqual([line, 1, expect.stringMatching(/^error: .* takes /)])
+  }
+})
+
+it('shows an example of every order and question', async () => {
+  const commands = [
+    'pause',
+    'resume',
+    'retry',
+    'approve',
+    'promote',
+    'abort',
+    'rollback',
+    'deny',
+    'allow',
+    'halt',
+  ]
+  for (const command of [...commands, 'why', 'trace', 'hosts', 'images', 'get', 'status', 'context']) {
+    const { out } = await run(command, '--help')
+    expect(out).toMatch(new RegExp(`Examples?:\\n  bootfleet ${command}`))
+  }
+})
+
 it('says how to get a context when there is none', async () => {
   const { status, note } = await run('status')
   expect(status).toBe(1)
@@ -55,7 +108,10 @@ it('says how to get a context when there is none', async () => {
 it('writes precedence and exit statuses into the help', async () => {
   const { status, out } = await run('--help')
   expect(status).toBe(0)
-  expect(out).toContain('--context FILE, then BOOTFLEET_CONTEXT, then ~/.config/bootfleet/context.json')
+  const words = out.replaceAll(/\s+/g, ' ')
+  expect(words).toContain(
+    '--context NAME|FILE, then BOOTFLEET_CONTEXT, then what "bootfleet context use" chose, then ~/.config/bootfleet/context.json',
+  )
   expect(out).toContain('6 superseded')
 })
 
@@ -67,22 +123,7 @@ it('paints only for a terminal that wants it', () => {
   expect(wantsColour({}, false)).toBe(false)
 })
 
-async function run(...args: string[]): Promise<{ status: number; out: string; note: string }> {
-  let out = ''
-  let note = ''
-  const terminal: Terminal = {
-    out: (text) => void (out += text),
-    note: (text) => void (note += text),
-    environment: {},
-    homeDir: '/nowhere',
-    interactive: false,
-    colour: false,
-    columns: () => 80,
-    signal: new AbortController().signal,
-  }
-  const status = await runProgram(args, terminal)
-  return { status, out, note }
-}
+const run = (...args: readonly string[]): Promise<Ran> => runBootfleet(args, 80)
 
 async function directory(files: Record<string, string>): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'bootfleet-validate-'))

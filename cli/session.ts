@@ -8,8 +8,8 @@ import type { Terminal } from './terminal.ts'
 /** What every command gets: the world, and where `--context` points. */
 export type Session = { readonly terminal: Terminal; readonly contextFlag: string | undefined }
 
-export function loadContext({ terminal, contextFlag }: Session): Promise<Context> {
-  return readContext(locateContext(contextFlag, terminal))
+export async function loadContext({ terminal, contextFlag }: Session): Promise<Context> {
+  return readContext(await locateContext(contextFlag, terminal))
 }
 
 export async function withClient(

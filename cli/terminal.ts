@@ -9,8 +9,27 @@ export type Terminal = {
   readonly interactive: boolean
   readonly colour: boolean
   readonly columns: () => number
+  /** The terminal itself, for a command that takes all of it; null where there is none. */
+  readonly tty: Tty | null
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal
+}
+
+/** A terminal that one command has for itself. */
+export type Tty = {
+  readonly size: () => { readonly width: number; readonly height: number }
+  readonly write: (text: string) => void
+  /** It has not taken yet what was written. */
+  readonly isBehind: () => boolean
+  /** Every key at once, and none shown by the terminal, until what comes back is called. */
+  readonly listen: (listeners: {
+    readonly input: (text: string) => void
+    readonly resized: () => void
+    /** Nobody is there any more. */
+    readonly gone: () => void
+  }) => () => void
+  /** `restore` is called when the process ends, by whatever, until what comes back is called. */
+  readonly beforeEnd: (restore: () => void) => () => void
 }
 
 /** A non-empty NO_COLOR disables (no-color.org); TERM=dumb cannot do it. */

@@ -47,6 +47,9 @@ it.each<[string, number | 'waiting', FleetInit[]]>([
     [{ state: 'Progressing' }, { state: 'RolledBack' }],
   ],
   ['the digest is denied', 3, [{ state: 'Held' }]],
+  ['the rollout was aborted', 3, [{ state: 'Aborted' }]],
+  ['a wave waits for approval', 5, [{ state: 'AwaitingApproval' }]],
+  ['everything is halted', 5, [{ state: 'Halted' }]],
   [
     'hosts are still being sent back',
     'waiting',
@@ -106,4 +109,22 @@ it('looks only at the named fleet, and says when there is none', () => {
   const lab: FleetInit = { name: 'lab', state: 'Failed' }
   expect(exitOf({ ...head, fleet: 'edge' }, status(c2, c2, {}, lab))).toBe(0)
   expect(exitOf({ ...head, fleet: 'shop' }, status(c2, c2, {}, lab))).toBe(1)
+})
+
+it('waits for the fleets of the source whose commit is meant, whatever those of another do', () => {
+  const of = (edge: string, lab: string): Status =>
+    create(StatusSchema, {
+      source: { headCommit: c1, acceptedCommit: c1 },
+      sources: [
+        { name: 'apps', headCommit: c1, acceptedCommit: c1 },
+        { name: 'platform', headCommit: c2, acceptedCommit: c2 },
+      ],
+      fleets: [
+        { name: 'edge', state: edge, acceptedCommit: c1 },
+        { name: 'lab', state: lab, acceptedCommit: c2 },
+      ],
+    })
+  const target = { name: c2, fleet: null, known: true }
+  expect(exitOf(target, of('RolledBack', 'Progressing'))).toBe('waiting')
+  expect(exitOf(target, of('Progressing', 'Synced'))).toBe(0)
 })

@@ -1,7 +1,7 @@
 import type { FleetStatus, Status } from '../proto/gen/bootfleet/v1/operator_pb.ts'
+import { shortHash } from '../proto/picture/words.ts'
 import { exitStatus } from './exit-status.ts'
 import type { ExitStatus } from './exit-status.ts'
-import { shortHash } from './render/words.ts'
 
 /**
  * What is waited for. `name` is a commit or a revision, whole or its beginning; `known` says that the source
@@ -23,7 +23,8 @@ export type Verdict =
 export type WaitStep = { readonly memory: WaitMemory; readonly verdict: Verdict }
 
 /** Judge one status. Pure: the caller keeps `memory` between statuses and owns the clock. */
-export function judge(target: WaitTarget, previous: WaitMemory | null, status: Status): WaitStep {
+export function judge(target: WaitTarget, previous: WaitMemory | null, whole: Status): WaitStep {
+  const status = aboutTarget(target, whole)
   const acceptedCommit = status.source?.acceptedCommit ?? ''
   const before = previous ?? { kind: null, acceptedAtStart: acceptedCommit, wasInForce: false }
   const kind = before.kind ?? kindOf(target, status)
@@ -37,6 +38,19 @@ export function judge(target: WaitTarget, previous: WaitMemory | null, status: S
   }
   if (inForce) return { memory, verdict: judgeFleets(target, kind === 'commit', status) }
   return { memory, verdict: judgeAbsent(target, memory, status) }
+}
+
+/** Of several sources, the one whose commit is waited for, and without the fleets of the others. */
+function aboutTarget(target: WaitTarget, status: Status): Status {
+  const { sources } = status
+  const source = sources.find(({ headCommit, acceptedCommit, rejection }) =>
+    [headCommit, acceptedCommit, rejection?.commit ?? ''].some((commit) => isNamed(commit, target.name)),
+  )
+  if (sources.length < 2 || source === undefined) return status
+  const others = new Set(sources.filter((each) => each !== source).map((each) => each.acceptedCommit))
+  others.delete(source.acceptedCommit)
+  const fleets = status.fleets.filter(({ acceptedCommit }) => !others.has(acceptedCommit))
+  return { ...status, source, fleets }
 }
 
 function judgeAbsent(target: WaitTarget, memory: WaitMemory, status: Status): Verdict {
@@ -95,6 +109,9 @@ const exitOfState: ReadonlyMap<string, ExitStatus> = new Map([
   ['RollbackFailed', exitStatus.failed],
   ['Failed', exitStatus.failed],
   ['Held', exitStatus.failed],
+  ['Aborted', exitStatus.failed],
+  ['AwaitingApproval', exitStatus.paused],
+  ['Halted', exitStatus.paused],
   ['Suspended', exitStatus.paused],
 ])
 

@@ -1,12 +1,17 @@
 import type { EngineLoop } from './engine-loop.ts'
-import { enrolHost } from './enrolment.ts'
+import { stateOf } from './engine-state.ts'
 import { ControllerError } from './errors.ts'
-import type { AgentBackend } from './grpc/agent-service.ts'
+import type { Admission, AgentBackend } from './grpc/agent-service.ts'
 import type { OperatorBackend } from './grpc/operator-service.ts'
+import type { HostEnrolments } from './host-enrolments.ts'
 import type { Leading } from './leading.ts'
 import type { ControllerOptions } from './options.ts'
+import { lastOrder } from './orders/last-order.ts'
+import type { Order, Ordered } from './orders/order.ts'
+import { issueOperator } from './operators/issue.ts'
+import { planOrder } from './orders/plan.ts'
 import type { Presence } from './presence.ts'
-import { findRollout, requireEffect } from './rollout-target.ts'
+import type { EnrolmentRecord } from './rollout/records.ts'
 
 type BackendContext = { readonly leading: () => Leading; readonly presence: Presence }
 
@@ -15,12 +20,23 @@ export function agentBackend({
   presence,
   changed,
   engineNow,
+  options,
 }: BackendContext & {
   readonly changed: () => void
+  readonly options: Pick<ControllerOptions, 'trustFile' | 'pki' | 'natsUserFor' | 'config'>
   readonly engineNow: () => EngineLoop | null
 }): AgentBackend {
+  const { trustFile, pki, natsUserFor, config } = options
   return {
-    isEnrolled: (hostId) => leading().engine.enrolment(hostId) !== null,
+    admissionOf: (hostId) => admissionOf(leading().engine.enrolment(hostId)),
+    trustAfter: trustFile.after,
+    async renew(hostId, { certificateRequestPem, natsUserPublicKey }) {
+      const host = { hostId, lifetimeMs: config.pki.hostCertificateLife }
+      return {
+        certificatePem: await pki.authority.reissueHost(certificateRequestPem, host),
+        natsUserJwt: await natsUserFor(hostId, natsUserPublicKey, Date.now()),
+      }
+    },
     attach(hostId) {
       const { engine, signal } = leading()
       const connection = (connected: boolean): void => {
@@ -58,42 +74,59 @@ export function agentBackend({
   }
 }
 
+function admissionOf(enrolment: EnrolmentRecord | null): Admission {
+  if (enrolment === null) return 'Unknown'
+  return enrolment.revoked === undefined ? 'Enrolled' : 'Revoked'
+}
+
 export function operatorBackend({
   options,
   leading,
   presence,
-}: BackendContext & { readonly options: ControllerOptions }): Omit<OperatorBackend, 'listen'> {
-  const { store, pki, config, signal } = options
+  audit,
+  hostEnrolments,
+  tokens,
+}: BackendContext & {
+  readonly options: ControllerOptions
+  readonly audit: OperatorBackend['audit']
+  readonly hostEnrolments: HostEnrolments
+  readonly tokens: OperatorBackend['tokens']
+}): Omit<OperatorBackend, 'listen' | 'webPort'> {
   return {
+    tokens,
+    roles: options.roles,
+    audit,
+    issueOperator: (request) => issueOperator(options.pki.authority, request),
     snapshot() {
-      const { engine, source, term } = leading()
-      if (engine.state === null) {
-        throw new ControllerError('NotLeader', 'answering: the store is still being read; try again')
+      const { engine, sources, catalog, term } = leading()
+      return {
+        state: stateOf(engine),
+        sources: sources.states,
+        term,
+        nowMs: Date.now(),
+        presenceOf: presence.get,
+        signerOf: (commit) => sources.signerOf(commit),
+        imageEntryOf: (digest) => catalog.entryOf(digest),
       }
-      return { state: engine.state, source: source.state, term, nowMs: Date.now(), presenceOf: presence.get }
     },
-    sync: () => leading().source.sync(),
-    async control({ kind, target, actor, reason }) {
-      const { engine } = leading()
-      const { state } = this.snapshot()
-      const rolloutId = findRollout(state, target)
-      requireEffect(state, { kind, rolloutId })
-      await engine.submit({ kind, rolloutId, actor, reason })
-      return { rolloutId }
-    },
-    async enrol(request) {
-      const { engine } = leading()
-      const { record, certificatePem } = await enrolHost(
-        {
-          enrolments: () => engine.enrolments(),
-          issueHost: pki.authority.issueHost,
-          store: (enrolment) => store.enrol(enrolment, signal),
-        },
-        request,
-        { lifetimeMs: config.pki.hostCertificateLife, nowMs: Date.now() },
-      )
-      await engine.submit({ kind: 'enrolled', enrolment: record })
-      return { hostId: record.hostId, certificatePem, certificateAuthorityPem: pki.authority.certificatePem }
-    },
+    sync: () => leading().sources.sync(),
+    order: (order) => carryOut(leading().engine, order),
+    enrol: hostEnrolments.enrol,
+    revoke: hostEnrolments.revoke,
   }
+}
+
+async function carryOut(engine: EngineLoop, order: Order): Promise<Ordered> {
+  const { event, ...planned } = planOrder(stateOf(engine), order)
+  if (event === null) return { ...planned, changed: false }
+  const before = lastOrder(stateOf(engine), event)
+  await engine.submit(event)
+  // Something else may have come first: what changed nothing must not be taken for done.
+  if (lastOrder(stateOf(engine), event) === before) {
+    throw new ControllerError(
+      'RequestInvalid',
+      `${order.kind}: it has changed by now; look at its status, and try again`,
+    )
+  }
+  return { ...planned, changed: true }
 }

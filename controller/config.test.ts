@@ -12,20 +12,55 @@ pki: { dir: pki }
 describe('the configuration file', () => {
   it('needs five settings; every other has a default', () => {
     const config = parseConfig(minimal, 'c.yaml')
-    expect(config.git).toEqual({
-      url: 'file:///srv/fleet.git',
-      branch: 'main',
-      path: '.',
-      pollInterval: 30_000,
-    })
+    expect(config.sources).toEqual([
+      {
+        kind: 'git',
+        name: 'git',
+        url: 'file:///srv/fleet.git',
+        branch: 'main',
+        path: '.',
+        pollInterval: 30_000,
+        webhookUrls: [],
+      },
+    ])
+    expect(config.webhooks).toBeUndefined()
     expect(config.registry.plainHttpHosts).toEqual([])
     expect(config.log.level).toBe('info')
     expect(config.limits.downloadMaxBytes).toBe(20 * 1024 ** 3)
   })
 
+  it('has no listener for who joins unless it is written', () => {
+    expect(parseConfig(minimal, 'c.yaml').join).toBeUndefined()
+    const written = `${minimal}join: { listen: "0.0.0.0:8444", natsUrl: "nats://fleet.example:4222" }\n`
+    expect(parseConfig(written, 'c.yaml').join).toMatchObject({ listen: '0.0.0.0:8444' })
+    expect(() => parseConfig(written.replace('nats://fleet', 'http://fleet'), 'c.yaml')).toThrow(
+      /join\.natsUrl/,
+    )
+  })
+
+  it('has no web page unless it is written', () => {
+    expect(parseConfig(minimal, 'c.yaml').web).toBeUndefined()
+    const written = `${minimal}web: { listen: "0.0.0.0:8445" }\n`
+    expect(parseConfig(written, 'c.yaml').web).toEqual({ listen: '0.0.0.0:8445' })
+    expect(() => parseConfig(written.replace(':8445', ''), 'c.yaml')).toThrow(/web\.listen/)
+  })
+
+  it('has logins of eight hours by SSH key, and ID tokens of an issuer that is written, over https', () => {
+    const operators = (text: string) => parseConfig(`${minimal}operators: ${text}\n`, 'c.yaml').operators
+    expect(parseConfig(minimal, 'c.yaml').operators).toEqual({ loginLife: 8 * 3_600_000 })
+    expect(operators('{ loginLife: 1h }')).toEqual({ loginLife: 3_600_000 })
+    for (const life of ['4m', '25h']) {
+      expect(() => operators(`{ loginLife: ${life} }`)).toThrow('a login lasts from "5m" to "24h"')
+    }
+    const oidc = (issuer: string) => `{ oidc: { issuer: "${issuer}", audience: bootfleet } }`
+    const written = { issuer: 'https://id.example', audience: 'bootfleet', subjectClaim: 'sub' }
+    expect(operators(oidc('https://id.example')).oidc).toEqual(written)
+    expect(() => operators(oidc('http://id.example'))).toThrow(/operators\.oidc\.issuer/)
+  })
+
   it('reads durations', () => {
     const text = minimal.replace('fleet.git"', 'fleet.git", pollInterval: 1m30s')
-    expect(parseConfig(text, 'c.yaml').git.pollInterval).toBe(90_000)
+    expect(parseConfig(text, 'c.yaml').sources[0]?.pollInterval).toBe(90_000)
   })
 
   it.each([

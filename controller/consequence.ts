@@ -8,11 +8,15 @@ import type { ControllerErrorCode } from './errors.ts'
 export type Consequence = 'retry' | 'wait' | 'stall'
 
 export const consequences: Readonly<Record<ControllerErrorCode, Consequence>> = {
+  AuditUnavailable: 'retry',
   ConfigInvalid: 'stall',
   Conflict: 'wait',
+  ForgeDenied: 'stall',
+  ForgeUnreachable: 'retry',
   IdentityInvalid: 'stall',
   ImageInvalid: 'wait',
   ImageNotFound: 'wait',
+  IssuerUnreachable: 'retry',
   LeaseLost: 'retry',
   NotFound: 'wait',
   NotLeader: 'retry',
@@ -24,9 +28,11 @@ export const consequences: Readonly<Record<ControllerErrorCode, Consequence>> = 
   SourceRefMissing: 'wait',
   SourceTooLarge: 'wait',
   SourceUnreachable: 'retry',
+  SourceUntrusted: 'wait',
   StateDirInUse: 'stall',
   StoreConflict: 'retry',
   StoreNotDurable: 'stall',
+  StoreNotOurs: 'stall',
   StoreTooOld: 'stall',
   StoreUnavailable: 'retry',
 }

@@ -1,9 +1,14 @@
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
+import { waveOf, withDefaults } from './desired-state/strategy-defaults.ts'
 import { EngineLoop } from './engine-loop.ts'
 import type { DecisionStore, PlanPublisher } from './engine-loop.ts'
 import { ControllerError } from './errors.ts'
-import type { EnrolmentRecord, HostReport, RolloutEvent, WantedFleet, Write } from './rollout/types.ts'
+import type { EnrolmentRecord } from './rollout/records.ts'
+import type { HostReport } from './rollout/report.ts'
+import type { RolloutEvent } from './rollout/events.ts'
+import type { WantedFleet } from './rollout/wanted.ts'
+import type { Write } from './rollout/decision.ts'
 
 const logger = pino({ level: 'silent' })
 const hostId = 'b'.repeat(26)
@@ -14,6 +19,7 @@ type World = {
   /** What happened outside, in order. */
   readonly log: string[]
   readonly writes: Write[]
+  readonly measures: string[]
   failNextCommit: ControllerError | Error | null
   hold: Promise<void> | null
   newestTerm: number
@@ -37,6 +43,7 @@ function createWorld(): World {
         grants: of('grant'),
         hosts: of('host'),
         enrolments: [enrolment],
+        everyFleet: null,
       } as Awaited<ReturnType<DecisionStore['load']>>
     },
     async commit(committed) {
@@ -60,6 +67,7 @@ function createWorld(): World {
       return intents.length
     },
     renew: () => Promise.resolve(0),
+    forget: (host) => void log.push(`forget ${host}`),
     async catchUp(host) {
       log.push(`catch up ${host}`)
       return 0
@@ -71,6 +79,7 @@ function createWorld(): World {
     term: 1,
     logger,
     onChange: () => undefined,
+    onMeasures: (measures) => void world.measures.push(...measures.map(({ analysis }) => analysis.name)),
     onNewerTerm: (term) => log.push(`newer ${term}`),
     connectedHosts: () => [hostId],
   })
@@ -78,6 +87,7 @@ function createWorld(): World {
     loop,
     log,
     writes,
+    measures: [],
     failNextCommit: null,
     hold: null,
     newestTerm: 0,
@@ -107,12 +117,15 @@ function report(bootId: string): RolloutEvent {
     phase: 'Idle',
     bootedDigest: null,
     bootedManifestDigest: null,
+    bootedVersion: '',
+    defaultDigest: null,
     targetDigest: null,
     bootId,
     health: { verdict: 'Unknown', failedChecks: [] },
     failure: null,
     architecture: 'amd64',
     deniedDigests: [],
+    etcConflicts: [],
     phaseEnteredAtMs: 1,
   }
   return { kind: 'report', hostId, report: content }
@@ -128,17 +141,22 @@ function wanted(): RolloutEvent {
     suspend: false,
     revision: 'f'.repeat(64),
     image: { repository: 'r.example/os', digest, version: '1', manifests: { amd64: digest } },
+    follows: null,
+    pins: [],
+    requires: [],
+    downgrade: 'Deny',
+    deny: [],
     strategy: {
-      name: 'default',
-      waves: [{ name: 'all', upTo: amount, soakMs: 0 }],
+      ...withDefaults('default', {}),
+      waves: [waveOf('all', amount)],
       maxUnavailable: amount,
       failureLimit: { firstWave: limit, later: limit },
       onFailure: { firstWave: 'Rollback', later: 'Pause' },
       deadlines: { downloadMs: 60_000, activateMs: 60_000, healthMs: 60_000, waveMs: 600_000 },
-      health: { checks: [], stableForMs: 0 },
+      health: { units: [], http: [], checks: [], greenboot: false, reachController: false, stableForMs: 0 },
     },
   }
-  return { kind: 'wanted', commit: 'c0ffee', fleets: [fleet] }
+  return { kind: 'wanted', commit: 'c0ffee', fleets: [fleet], hosts: [], freezes: [] }
 }
 
 describe('the engine loop', () => {
@@ -217,5 +235,16 @@ describe('the engine loop', () => {
     await running.stop()
     expect(world.loop.state).toBeNull()
     await expect(world.loop.submit(report('late'))).rejects.toMatchObject({ code: 'LeaseLost' })
+  })
+
+  it('publishes nothing any more for a host that was revoked', async () => {
+    const { loop, log, run } = createWorld()
+    const running = run()
+    for (const event of [report('one'), wanted()]) await loop.submit(event)
+    await expect.poll(() => log.at(-1)).toBe('publish 1')
+    const revoked = { atMs: 1, actor: 'kim', reason: 'stolen' }
+    await loop.submit({ kind: 'enrolled', enrolment: { ...enrolment, revoked } })
+    expect(log.slice(log.indexOf(`forget ${hostId}`)).join()).not.toContain('publish')
+    await running.stop()
   })
 })

@@ -5,15 +5,10 @@ import { ControllerError } from './errors.ts'
 import { EventQueue } from './event-queue.ts'
 import { apply, open } from './rollout/engine.ts'
 import type { RolloutEngineState } from './rollout/state.ts'
-import type {
-  Decision,
-  EnrolmentRecord,
-  Now,
-  PlanIntent,
-  Records,
-  RolloutEvent,
-  Write,
-} from './rollout/types.ts'
+import type { Decision, PlanIntent, Write } from './rollout/decision.ts'
+import type { EnrolmentRecord, Records } from './rollout/records.ts'
+import type { Now } from './rollout/now.ts'
+import type { RolloutEvent } from './rollout/events.ts'
 
 /** Where decisions become durable. */
 export type DecisionStore = {
@@ -37,6 +32,7 @@ export type PlanPublisher = {
   publish(intents: readonly PlanIntent[], context: PublishContext): Promise<number>
   renew(context: PublishContext): Promise<number>
   /** Signs one host's plan again when the host is ahead of it, as after the loss of the stored plans. */
+  forget(hostId: string): void
   catchUp(hostId: string, context: PublishContext): Promise<number>
 }
 
@@ -46,10 +42,14 @@ export type EngineLoopOptions = {
   readonly term: number
   readonly logger: Logger
   readonly onChange: () => void
+  /** Told what is to be measured now, again and again until `measured` events answer. */
+  readonly onMeasures: (measures: Decision['measures']) => void
   /** Told the term of a later leader that stored records or plans show. */
   readonly onNewerTerm: (term: number) => void
   /** Hosts with a stream: the engine keeps connections in memory only and is told again when it is opened anew. */
   readonly connectedHosts: () => Iterable<string>
+  /** An enrolment that was read, with what is known beside the store. Default: as it is. */
+  readonly trusted?: (record: EnrolmentRecord) => EnrolmentRecord
 }
 
 type Session = {
@@ -60,8 +60,11 @@ type Session = {
   readonly publisher: PlanPublisher
 }
 
+const OPEN_POLL_MS = 50
 const REPAIR_DELAY_MAX_MS = 2_000
 const RENEW_EVERY_MS = 60 * 60 * 1000
+/** Some may be left. */
+const RENEW_REST_MS = 1_000
 
 /** One event at a time: apply, make durable, publish, then tell whoever waits. */
 export class EngineLoop {
@@ -79,6 +82,12 @@ export class EngineLoop {
   /** Null until the records were read. */
   get state(): RolloutEngineState | null {
     return this.#session?.state ?? null
+  }
+
+  /** Resolves once the records are read; they may just be read anew. */
+  async opened(signal: AbortSignal): Promise<RolloutEngineState> {
+    while (this.#session === null) await sleep(OPEN_POLL_MS, undefined, { signal })
+    return this.#session.state
   }
 
   enrolment(hostId: string): EnrolmentRecord | null {
@@ -122,7 +131,9 @@ export class EngineLoop {
 
   async #openSession(signal: AbortSignal): Promise<Session> {
     const { store, openPublisher, connectedHosts } = this.#options
-    const [records, publisher] = await Promise.all([store.load(signal), openPublisher(signal)])
+    const [loaded, publisher] = await Promise.all([store.load(signal), openPublisher(signal)])
+    const { trusted = (record) => record } = this.#options
+    const records = { ...loaded, enrolments: loaded.enrolments.map(trusted) }
     this.#requireNewest(Math.max(publisher.newestTerm, ...records.rollouts.map(({ term }) => term)))
     for (const record of records.enrolments) this.#enrolments.set(record.hostId, record)
     for (const { hostId, report } of records.hosts) {
@@ -165,13 +176,16 @@ export class EngineLoop {
       }
       for (const waiter of item?.waiters ?? []) waiter.resolve()
       if (performance.now() < session.renewAtMs) continue
-      session.renewAtMs = performance.now() + RENEW_EVERY_MS
-      await session.publisher.renew(this.#publishContext(signal))
+      const renewed = await session.publisher.renew(this.#publishContext(signal))
+      session.renewAtMs = performance.now() + (renewed > 0 ? RENEW_REST_MS : RENEW_EVERY_MS)
     }
   }
 
   async #step(session: Session, event: RolloutEvent, signal: AbortSignal): Promise<void> {
     this.#remember(event)
+    if (event.kind === 'enrolled' && event.enrolment.revoked !== undefined) {
+      session.publisher.forget(event.enrolment.hostId)
+    }
     const next = apply(session.state, event, nowSince(session))
     session.state = next.state
     await this.#settle(session, next.decision, signal)
@@ -182,13 +196,17 @@ export class EngineLoop {
 
   /** Durable before published: a plan that the store forgot could never be taken back. */
   async #settle(session: Session, decision: Decision, signal: AbortSignal): Promise<void> {
-    const { store, term, onChange } = this.#options
+    const { store, term, onChange, onMeasures } = this.#options
     if (decision.writes.length > 0) await store.commit(decision.writes, { term, signal })
-    if (decision.publishes.length > 0) {
-      await session.publisher.publish(decision.publishes, this.#publishContext(signal))
-    }
+    const publishes = decision.publishes.filter(({ hostId }) => !this.#isRevoked(hostId))
+    if (publishes.length > 0) await session.publisher.publish(publishes, this.#publishContext(signal))
     session.wakeInMs = decision.wakeInMs
+    onMeasures(decision.measures)
     onChange()
+  }
+
+  #isRevoked(hostId: string): boolean {
+    return this.#enrolments.get(hostId)?.revoked !== undefined
   }
 
   #remember(event: RolloutEvent): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EventQueue } from './event-queue.ts'
-import type { RolloutEvent } from './rollout/types.ts'
+import type { RolloutEvent } from './rollout/events.ts'
 
 const { signal } = new AbortController()
 const connection = (hostId: string, connected: boolean): RolloutEvent => ({

@@ -1,4 +1,4 @@
-import type { RolloutEvent } from './rollout/types.ts'
+import type { RolloutEvent } from './rollout/events.ts'
 import { ControllerError } from './errors.ts'
 
 export type QueuedEvent = { event: RolloutEvent; readonly waiters: Waiter[] }
@@ -103,6 +103,16 @@ function sameThing(event: RolloutEvent): string | null {
       return 'timer'
     case 'pause':
     case 'resume':
+    case 'promote':
+    case 'approve':
+    case 'abort':
+    case 'rollback':
+    case 'retry':
+    case 'measured':
+    case 'deny':
+    case 'allow':
+    case 'halt':
+    case 'unhalt':
       return null
   }
 }

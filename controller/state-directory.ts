@@ -3,7 +3,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { writeDurably } from './accepted-commit.ts'
+import { writeDurably } from './durable-file.ts'
 import { ControllerError } from './errors.ts'
 
 const Holder = z.uuid()
@@ -69,6 +69,18 @@ async function lock(stateDir: string, holder: string): Promise<() => Promise<voi
 /** Where this controller listens, for programs that start it with port 0. */
 export async function writeAddress(stateDir: string, address: string): Promise<void> {
   await writeDurably(join(stateDir, 'address'), `${address}\n`)
+}
+
+export async function writeWebhookAddress(stateDir: string, address: string): Promise<void> {
+  await writeDurably(join(stateDir, 'webhook-address'), `${address}\n`)
+}
+
+export async function writeWebAddress(stateDir: string, address: string): Promise<void> {
+  await writeDurably(join(stateDir, 'web-address'), `${address}\n`)
+}
+
+export async function writeJoinAddress(stateDir: string, address: string): Promise<void> {
+  await writeDurably(join(stateDir, 'join-address'), `${address}\n`)
 }
 
 /** The last term that this directory's controller led in; 0 before the first. */

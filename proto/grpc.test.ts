@@ -28,7 +28,7 @@ async function listen(server: Server): Promise<string> {
 
 test('a stream carries messages both ways', async () => {
   const server = new Server()
-  const handlers: Handlers<typeof AgentService> = {
+  const handlers: Pick<Handlers<typeof AgentService>, 'attach'> = {
     attach: (call) => {
       call.on('data', (request) =>
         call.write(create(AttachResponseSchema, { acknowledgedThrough: request.sequence })),
@@ -42,7 +42,7 @@ test('a stream carries messages both ways', async () => {
     credentials: credentials.createInsecure(),
   })
   closers.push(() => client.close())
-  const stream = client.attach({ deadline: Date.now() + 10_000 })
+  const stream = client.attach({ deadline: Date.now() + 60_000 })
   const acknowledged: bigint[] = []
   const ended = new Promise((resolve, reject) => {
     stream.on('data', (response) => acknowledged.push(response.acknowledgedThrough))
@@ -69,7 +69,7 @@ test('a unary call returns the typed answer', async () => {
   const client = createClient(OperatorService, target)
   closers.push(() => client.close())
   const response = await new Promise<GetStatusResponse | undefined>((resolve, reject) => {
-    client.getStatus(create(GetStatusRequestSchema), { deadline: Date.now() + 10_000 }, (error, answer) =>
+    client.getStatus(create(GetStatusRequestSchema), { deadline: Date.now() + 60_000 }, (error, answer) =>
       error === null ? resolve(answer) : reject(error),
     )
   })

@@ -27,7 +27,10 @@ test('every identity survives the way through its URI', () => {
   const identities = [
     { kind: 'host', hostId: id },
     { kind: 'operator', name: 'kim' },
+    { kind: 'operator', name: 'kim', login: `ssh/${'ab'.repeat(32)}` },
+    { kind: 'operator', name: 'kim', login: `oidc/${'ab'.repeat(32)}` },
     { kind: 'controller' },
+    { kind: 'nats' },
   ] as const
   for (const identity of identities) expect(parseIdentityUri(identityUri(identity))).toEqual(identity)
 })
@@ -40,6 +43,12 @@ test.each([
   `spiffe://other/host/${id}`,
   'spiffe://bootfleet/controller/x',
   'spiffe://bootfleet/operator/',
+  'spiffe://bootfleet/operator/kim/',
+  'spiffe://bootfleet/operator/kim/ssh',
+  'spiffe://bootfleet/operator/kim/ssh/',
+  `spiffe://bootfleet/operator/kim/ssh/${'AB'.repeat(32)}`,
+  `spiffe://bootfleet/operator/kim/ssh/${'ab'.repeat(32)}/x`,
+  `spiffe://bootfleet/operator/kim/saml/${'ab'.repeat(32)}`,
   'spiffe://bootfleet/',
   '',
 ])('%j is nobody', (uri) => {

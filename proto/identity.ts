@@ -4,11 +4,19 @@ import { isHostId } from './subjects.ts'
 /** Who a certificate speaks for. One SPIFFE URI SAN, and nothing else in the certificate counts. */
 export type Identity =
   | { readonly kind: 'host'; readonly hostId: string }
-  | { readonly kind: 'operator'; readonly name: string }
+  /** `login`: the SSH key or the account that it was given for, `ssh/` or `oidc/` and a SHA-256; it counts while that does. */
+  | { readonly kind: 'operator'; readonly name: string; readonly login?: string }
   | { readonly kind: 'controller' }
+  | { readonly kind: 'nats' }
+
+/** A host whose clock is a little behind must still take a fresh certificate. */
+export const BACKDATED_MS = 5 * 60 * 1000
+/** A host's certificate that lives longer was made for one that is yet to come, and is good only to be renewed. */
+export const HOST_LIFE_MAX_MS = 24 * 60 * 60 * 1000
 
 const TRUST_DOMAIN = 'spiffe://bootfleet'
 const OPERATOR_NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/
+const LOGIN = /^(?:ssh|oidc)\/[0-9a-f]{64}$/
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
 export function identityUri(identity: Identity): string {
@@ -16,9 +24,11 @@ export function identityUri(identity: Identity): string {
     case 'host':
       return `${TRUST_DOMAIN}/host/${identity.hostId}`
     case 'operator':
-      return `${TRUST_DOMAIN}/operator/${identity.name}`
+      return `${TRUST_DOMAIN}/operator/${identity.name}${identity.login === undefined ? '' : `/${identity.login}`}`
     case 'controller':
       return `${TRUST_DOMAIN}/controller`
+    case 'nats':
+      return `${TRUST_DOMAIN}/nats`
   }
 }
 
@@ -26,11 +36,17 @@ export function identityUri(identity: Identity): string {
 export function parseIdentityUri(uri: string): Identity | null {
   if (!uri.startsWith(`${TRUST_DOMAIN}/`)) return null
   const [kind, name, ...rest] = uri.slice(TRUST_DOMAIN.length + 1).split('/')
+  if (kind === 'operator' && name !== undefined && OPERATOR_NAME.test(name)) return operatorOf(name, rest)
   if (rest.length > 0) return null
-  if (kind === 'controller' && name === undefined) return { kind: 'controller' }
+  if ((kind === 'controller' || kind === 'nats') && name === undefined) return { kind }
   if (kind === 'host' && name !== undefined && isHostId(name)) return { kind: 'host', hostId: name }
-  if (kind === 'operator' && name !== undefined && OPERATOR_NAME.test(name)) return { kind: 'operator', name }
   return null
+}
+
+function operatorOf(name: string, rest: readonly string[]): Identity | null {
+  if (rest.length === 0) return { kind: 'operator', name }
+  const login = rest.join('/')
+  return LOGIN.test(login) ? { kind: 'operator', name, login } : null
 }
 
 /**
@@ -40,6 +56,11 @@ export function parseIdentityUri(uri: string): Identity | null {
 export function identityOfCertificate(der: Uint8Array, nowMs: number): Identity | null {
   const certificate = new X509Certificate(der)
   if (nowMs < Date.parse(certificate.validFrom) || nowMs >= Date.parse(certificate.validTo)) return null
+  return identityNamedIn(certificate)
+}
+
+/** Whom a certificate names, whether or not it is in force. */
+export function identityNamedIn(certificate: X509Certificate): Identity | null {
   const uris = (certificate.subjectAltName ?? '')
     .split(', ')
     .filter((name) => name.startsWith('URI:'))

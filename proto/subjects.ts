@@ -7,7 +7,8 @@ export const PLAN_SUBJECTS = 'plan.*'
 
 /**
  * JetStream KV buckets. `hosts` and `grants` hold one small value per host, `rollouts` and `fleets` one per
- * rollout and fleet, `enrolment` what an operator decided about a host, `lease` the one leader.
+ * rollout and fleet, `enrolment` what an operator decided about a host, `control` what holds for every fleet,
+ * `lease` the one leader.
  */
 export const BUCKETS = {
   fleets: 'fleets',
@@ -15,10 +16,14 @@ export const BUCKETS = {
   grants: 'grants',
   hosts: 'hosts',
   enrolment: 'enrolment',
+  control: 'control',
   lease: 'lease',
 } as const
 
 export type Bucket = (typeof BUCKETS)[keyof typeof BUCKETS]
+
+/** The only key of the control bucket. */
+export const EVERY_FLEET_KEY = 'every-fleet'
 
 /** Key of the leader's record in the lease bucket. */
 export const LEASE_KEY = 'leader'
@@ -39,4 +44,14 @@ export function planSubject(hostId: string): string {
   if (!isHostId(hostId))
     throw new RangeError(`building a plan subject: ${JSON.stringify(hostId)} is no host id`)
   return `plan.${hostId}`
+}
+
+/** Prefix of the subjects on which a NATS user hears answers; no other user may listen there. */
+export function inboxOf(user: string): string {
+  return `_INBOX.${user}`
+}
+
+/** Stream behind a bucket. */
+export function bucketStream(bucket: string): string {
+  return `KV_${bucket}`
 }

@@ -5,9 +5,11 @@ import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 const options = createRequire(import.meta.url)('../.dependency-cruiser.cjs')
-const roots = ['proto', 'controller', 'agent', 'cli', 'test']
+const roots = ['proto', 'trust', 'controller', 'agent', 'cli', 'test']
 const expected = roots
-  .flatMap((root) => readdirSync(root, { recursive: true }).map((file) => `${root}/${file}`))
+  .flatMap((root) =>
+    readdirSync(root, { recursive: true, encoding: 'utf8' }).map((file) => `${root}/${file}`),
+  )
   .filter((file) => file.endsWith('.ts'))
 
 const { output } = await cruise(roots, { ...options.options, ruleSet: options, validate: true }, {}, {})

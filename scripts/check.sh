@@ -23,10 +23,20 @@ generated_is_fresh() {
   rm -rf "$fresh"
   return $status
 }
+reference_is_fresh() {
+  local fresh
+  fresh=$(mktemp)
+  tsx scripts/generate-cli-reference.ts "$fresh" && diff docs/cli-reference.md "$fresh" && echo 'as the program says' ||
+    { echo 'docs/cli-reference.md is not what the program says: run make generate'; false; }
+  local status=$?
+  rm -f "$fresh"
+  return $status
+}
 step types tsc --build
 step lint oxlint --deny-warnings
 step protobuf buf lint
 step generated generated_is_fresh
+step reference reference_is_fresh
 step format prettier --log-level warn --check .
 step boundaries node scripts/check-boundaries.mjs
 step dead-code knip --no-progress

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Install what bootfleet needs on a Debian machine, and say what is installed. With the argument `demo` only what
-# the demo needs; otherwise also what the tests talk to.
+# the demo needs, with `web` also a browser for `make test-web`; otherwise also what the tests talk to.
 # Idempotent: a second run with everything present touches nothing and needs no network.
-# Debian's released suites carry a nats-server older than the floor in controller/store/server-floor.ts,
-# so its binary is taken from Debian's unstable suite into .cache/tools, leaving apt's own sources alone.
+# Debian's released suites carry a nats-server older than the floor in controller/store/server-floor.ts, and no or an
+# older cosign, so their binaries are taken from other suites of Debian into .cache/tools, leaving apt's own sources alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { printf '» %s\n' "$*" >&2; }
@@ -31,13 +31,20 @@ apt_refresh() {
 
 declare -A package_of=(
   [git]=git [podman]=podman [skopeo]=skopeo [buildah]=buildah [btrfs]=btrfs-progs
-  [docker-registry]=docker-registry [mount]=mount [flock]=util-linux
+  [docker-registry]=docker-registry [mount]=mount [flock]=util-linux [ssh-keygen]=openssh-client
 )
-[[ ${1:-} == demo ]] || package_of+=([openssl]=openssl [sshd]=openssh-server [base32]=coreutils)
+[[ ${1:-} == demo ]] || package_of+=(
+  [openssl]=openssl [sshd]=openssh-server [gpg]=gnupg [base32]=coreutils
+  [sfdisk]=fdisk [mkfs.fat]=dosfstools [mcopy]=mtools [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86
+  [mmdebstrap]=mmdebstrap [dmsetup]=dmsetup [zsh]=zsh [fish]=fish
+)
+[[ ${1:-} != web ]] || package_of+=([chromium]=chromium)
 missing=()
 for tool in "${!package_of[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
 done
+# Firmware is no program.
+[[ ${1:-} == demo || -e /usr/share/OVMF/OVMF_CODE_4M.fd ]] || missing+=(ovmf)
 if (( ${#missing[@]} )); then
   command -v apt-get >/dev/null || fail "missing ${missing[*]}, and this is not a Debian machine (no apt-get): install them by hand"
   apt_refresh
@@ -68,21 +75,24 @@ if (( ${#missing[@]} )); then
 fi
 
 tools=$PWD/.cache/tools
-# The floor is judged by the controller itself; here it is enough that a copy of ours runs.
-if ! "$tools/nats-server" --version >/dev/null 2>&1; then
-  command -v apt-get >/dev/null || fail "no nats-server in $tools, and this is not a Debian machine: put nats-server 2.14.3 or newer there"
-  say "fetching nats-server from Debian's unstable suite into .cache/tools"
+scratch=
+trap '[[ -z $scratch ]] || rm -rf "$scratch"' EXIT
+# Unpack packages of another suite of Debian into $scratch/root, apart from apt's own sources and from this system.
+unpack_from() { # SUITE WHAT-IS-NEEDED PACKAGE...
+  local suite=$1 need=$2 uri keyring
+  shift 2
+  command -v apt-get >/dev/null || fail "no $1 in $tools, and this is not a Debian machine: put $need there"
+  say "fetching $1 from Debian's suite $suite into .cache/tools"
   scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  mkdir -p "$scratch"/{state/lists/partial,cache/archives/partial,etc} "$tools"
+  mkdir -p "$scratch"/{state/lists/partial,cache/archives/partial,etc,debs} "$tools"
   : >"$scratch/state/status"
   uri=$( (awk '/^URIs:/ {print $2}' /etc/apt/sources.list.d/debian.sources 2>/dev/null
           awk '$1=="deb" {for (i=2;i<=NF;i++) if ($i ~ /^https?:/) {print $i; break}}' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null) \
         | grep -E '/debian/?$' | head -n 1 || true)
-  [[ -n $uri ]] || fail "no Debian archive found in apt's sources: put nats-server 2.14.3 or newer into $tools"
+  [[ -n $uri ]] || fail "no Debian archive found in apt's sources: put $need into $tools"
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   [[ -f $keyring ]] || fail "$keyring is missing: apt-get install debian-archive-keyring"
-  printf 'deb [signed-by=%s] %s sid main\n' "$keyring" "$uri" >"$scratch/etc/sources.list"
+  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$uri" "$suite" >"$scratch/etc/sources.list"
   cat >"$scratch/apt.conf" <<CONF
 Dir::State "$scratch/state";
 Dir::State::Lists "$scratch/state/lists";
@@ -92,12 +102,45 @@ Dir::Etc::SourceList "$scratch/etc/sources.list";
 Dir::Etc::SourceParts "-";
 APT::Sandbox::User "root";
 CONF
-  (cd "$scratch" && APT_CONFIG="$scratch/apt.conf" apt-get update -qq && APT_CONFIG="$scratch/apt.conf" apt-get download -qq nats-server)
-  dpkg-deb -x "$scratch"/nats-server_*.deb "$scratch/root"
+  (cd "$scratch/debs" && APT_CONFIG="$scratch/apt.conf" apt-get update -qq && APT_CONFIG="$scratch/apt.conf" apt-get download -qq "$@")
+  local deb
+  for deb in "$scratch"/debs/*.deb; do dpkg-deb -x "$deb" "$scratch/root"; done
+}
+program_from() { # SUITE PROGRAM WHAT-IS-NEEDED ARGUMENT-THAT-SHOWS-IT-RUNS NAME
+  local name=$5
+  unpack_from "$1" "$3" "$2"
   # Moved into place whole, so that an interrupted run never leaves half a binary.
-  cp "$(find "$scratch/root" -type f -name nats-server | head -n 1)" "$tools/nats-server.new"
-  "$tools/nats-server.new" --version >&2 || fail "the fetched nats-server does not run here"
-  mv "$tools/nats-server.new" "$tools/nats-server"
+  cp "$(find "$scratch/root" -type f -path "*bin/$2" | head -n 1)" "$tools/$name.new"
+  "$tools/$name.new" "$4" >/dev/null || fail "the fetched $2 does not run here"
+  mv "$tools/$name.new" "$tools/$name"
+  rm -rf "$scratch"
+}
+# The floor is judged by the controller itself; here it is enough that a copy of ours runs.
+"$tools/nats-server" --version >/dev/null 2>&1 || program_from sid nats-server "nats-server 2.14.3 or newer" --version nats-server
+if [[ ${1:-} != demo ]]; then
+  # Both sign images in the tests: what the one writes by default the other does not.
+  "$tools/cosign" version >/dev/null 2>&1 || program_from sid cosign "cosign 3 or newer" version cosign
+  "$tools/cosign-2" version >/dev/null 2>&1 || program_from trixie cosign "cosign 2 as cosign-2" version cosign-2
+fi
+
+# Judges signatures in the tests, which Debian 12's is built without. It runs with its own suite's libraries.
+if [[ ${1:-} != demo ]] && ! "$tools/skopeo-sigstore/skopeo" --version >/dev/null 2>&1; then
+  unpack_from trixie "skopeo 1.18 or newer as skopeo-sigstore/skopeo" \
+    skopeo libgpgme11t64 libassuan9 libgpg-error0 libc6 libsqlite3-0 libsubid5
+  peer=$tools/skopeo-sigstore
+  rm -rf "$peer" "$peer.new"
+  mkdir "$peer.new"
+  cp "$scratch/root/usr/bin/skopeo" "$peer.new/skopeo.bin"
+  cp -L "$scratch"/root/usr/lib/*-linux-gnu*/*.so* "$peer.new/"
+  cat >"$peer.new/skopeo" <<'SCRIPT'
+#!/usr/bin/env bash
+dir=$(dirname "$(readlink -f "$0")")
+exec "$(ls "$dir"/ld-linux*.so.*)" --library-path "$dir" "$dir/skopeo.bin" "$@"
+SCRIPT
+  chmod 755 "$peer.new/skopeo"
+  "$peer.new/skopeo" --version >/dev/null || fail "the fetched skopeo does not run here"
+  mv "$peer.new" "$peer"
+  rm -rf "$scratch"
 fi
 
 # A static busybox goes into the small images of `bootfleet dev`. It is unpacked, not installed: Debian's

@@ -16,12 +16,40 @@ const options = {
   'no-readonly': { type: 'boolean' },
   'if-exists': { type: 'boolean' },
   cascade: { type: 'boolean' },
+  'etc-base': { type: 'string' },
+  bad: { type: 'string' },
+  profile: { type: 'string' },
+  list: { type: 'boolean' },
+  keep: { type: 'string' },
+  copies: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  size: { type: 'string' },
+  format: { type: 'string' },
+  'esp-size': { type: 'string' },
+  karg: { type: 'string', multiple: true },
+  'agent-config': { type: 'string' },
+  identity: { type: 'string' },
+  'root-ssh-authorized-keys': { type: 'string' },
+  hostname: { type: 'string' },
+  wipe: { type: 'boolean' },
 } as const
 
 type OptionName = keyof typeof options
 export type OptionValues = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
 const anywhere: readonly OptionName[] = ['sysroot', 'json', 'verbose', 'help']
+
+const installOptions = [
+  'size',
+  'format',
+  'esp-size',
+  'karg',
+  'agent-config',
+  'identity',
+  'root-ssh-authorized-keys',
+  'hostname',
+  'wipe',
+] as const satisfies readonly OptionName[]
 
 type Rule = { positionals: readonly [min: number, max: number]; options: readonly OptionName[] }
 
@@ -40,6 +68,18 @@ const rules = {
   delete: { positionals: [0, 0], options: ['id', 'url', 'if-exists', 'cascade'] },
   'create-snapshot': { positionals: [1, 1], options: [] },
   status: { positionals: [0, 0], options: [] },
+  deploy: { positionals: [1, 1], options: ['etc-base'] },
+  activate: { positionals: [1, 1], options: [] },
+  rollback: { positionals: [0, 1], options: ['bad'] },
+  bless: { positionals: [0, 1], options: [] },
+  repair: { positionals: [0, 0], options: [] },
+  pin: { positionals: [1, 1], options: [] },
+  unpin: { positionals: [1, 1], options: [] },
+  call: { positionals: [2, Number.POSITIVE_INFINITY], options: [] },
+  lint: { positionals: [0, 1], options: ['profile', 'list'] },
+  diff: { positionals: [2, 2], options: [] },
+  gc: { positionals: [0, 0], options: ['keep', 'copies', 'dry-run'] },
+  install: { positionals: [3, 3], options: [...installOptions, 'progress', 'stall-timeout'] },
 } as const satisfies Record<string, Rule>
 
 export type CommandName = keyof typeof rules
@@ -68,6 +108,22 @@ export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose]
   get-default, get-current                      what boots next, what runs now
   delete (--id ID | --url NAME) [--if-exists] [--cascade]
   status                                        all of it
+
+  deploy [--etc-base IMAGE|DIR] IMAGE           make a deployment of an image, with this machine's /etc
+  activate ID                                   make a deployment what boots next, on trial
+  bless [ID]                                    it (or what runs) has proven itself
+  rollback [--bad REASON] [ID]                  back to the last one that has proven itself, or to ID
+  repair                                        after a crash or a boot: put right what it left
+  pin ID, unpin ID                              keep a copy from being deleted, or no more
+  gc [--keep N] [--copies] [--dry-run]          free what nothing needs, say how much came free
+  call ID -- COMMAND [ARGUMENT]…                run a command inside a copy
+  diff ID ID                                    packages and files that came, went or changed
+  lint (IMAGE | DIR) [--profile systemd-boot|tukit-grub2], lint --list
+                                                check that an image can be booted and updated
+  install to-disk IMAGE DISK [--size 10G] [--format raw|qcow2|vhd|vmdk] [--wipe]
+          [--esp-size 512M] [--karg ARGUMENT]… [--hostname NAME] [--agent-config FILE]
+          [--identity DIR] [--root-ssh-authorized-keys FILE]
+                                                make a disk that boots the image
 `
 
 export function parseArguments(argv: readonly string[]): Arguments {
@@ -84,7 +140,10 @@ export function parseArguments(argv: readonly string[]): Arguments {
   }
   const [min, max] = rule.positionals
   if (rest.length < min)
-    throw new SnapError('usage', `${name} needs ${min} argument; container-snap --help shows which`)
+    throw new SnapError(
+      'usage',
+      `${name} needs ${min} argument${min === 1 ? '' : 's'}; container-snap --help shows which`,
+    )
   if (rest.length > max)
     throw new SnapError('usage', `${name} takes no more than ${max} arguments: ${rest.join(' ')}`)
   checkValues(values)
@@ -110,6 +169,9 @@ function checkValues(values: OptionValues): void {
   const stall = values['stall-timeout']
   if (stall !== undefined && !/^[1-9][0-9]{0,5}$/.test(stall)) {
     throw new SnapError('usage', `--stall-timeout=${stall}: not a number of seconds from 1 on`)
+  }
+  if (values.keep !== undefined && !/^[0-9]{1,3}$/.test(values.keep)) {
+    throw new SnapError('usage', `--keep=${values.keep}: not a number of images`)
   }
   if (values.readonly && values['no-readonly']) {
     throw new SnapError('usage', '--readonly and --no-readonly contradict each other; give one')

@@ -11,6 +11,10 @@ export type Context = {
   emit: (line: string) => void
   /** Shown on stderr with --verbose. */
   log: (line: string) => void
+  /** Shown on stderr always: what the user must know of a command that succeeds. */
+  warn: (line: string) => void
+  /** Given by tests only: called between two writes that must survive a crash in their order. */
+  failpoint?: (name: string) => Promise<void>
 }
 
 export function jsonLine(value: unknown): string {

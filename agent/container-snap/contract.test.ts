@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from './testing/program.ts'
@@ -113,6 +113,15 @@ describe('the contract', () => {
     expect((await snap('get-current')).status).toBe(3)
     await sysroot.reboot()
     expect((await snap('get-current')).stdout).toBe(`${image}-work1\n`)
+  })
+
+  test('get-current starts no program: who asks often waits for Node alone', async () => {
+    const onlyNode = join(sysroot.directory, 'var/only-node')
+    await mkdir(onlyNode)
+    await symlink(process.execPath, join(onlyNode, 'node'))
+    const bare = program.under({ PATH: onlyNode })
+    expect(await bare.value('--sysroot', sysroot.directory, 'get-current')).toBe(`${image}-work1`)
+    expect((await bare.run('--sysroot', sysroot.directory, 'get-default')).stderr).toContain('btrfs')
     expect(await readFile(join(sysroot.directory, 'etc/hostname'), 'utf8')).toBe('tiny')
   })
 

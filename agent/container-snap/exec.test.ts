@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { holdFlock, plainWords, run } from './exec.ts'
+import { holdFlock, plainWords, run, stream } from './exec.ts'
 import { bundle } from './testing/program.ts'
 
 const never = new AbortController().signal
@@ -19,15 +19,15 @@ describe('the lock', () => {
   afterAll(async () => rm(directory, { recursive: true, force: true }))
 
   test('is had by one at a time, and by the next after release', async () => {
-    const lock = await holdFlock(path, 1_000, never)
+    const lock = await holdFlock(path, 60_000, never)
     await expect(holdFlock(path, 50, never)).rejects.toMatchObject({ code: 'busy' })
-    const waiting = holdFlock(path, 5_000, never)
+    const waiting = holdFlock(path, 60_000, never)
     await lock.release()
     await (await waiting).release()
   })
 
   test('is seen by flock(1) of any other program', async () => {
-    const lock = await holdFlock(path, 1_000, never)
+    const lock = await holdFlock(path, 60_000, never)
     await expect(promisify(execFile)('flock', ['--nonblock', path, 'true'])).rejects.toMatchObject({
       code: 1,
     })
@@ -36,7 +36,7 @@ describe('the lock', () => {
   })
 
   test('waiting for it ends with an abort', async () => {
-    const lock = await holdFlock(path, 1_000, never)
+    const lock = await holdFlock(path, 60_000, never)
     const abort = new AbortController()
     const waiting = holdFlock(path, 30_000, abort.signal)
     setTimeout(() => abort.abort(), 100)
@@ -48,7 +48,7 @@ describe('the lock', () => {
     const module = join(directory, 'exec.mjs')
     await bundle('exec.ts', module)
     const script = `const { holdFlock } = await import(${JSON.stringify(module)})
-      await holdFlock(${JSON.stringify(path)}, 1000, new AbortController().signal)
+      await holdFlock(${JSON.stringify(path)}, 60000, new AbortController().signal)
       console.log('held'); setInterval(() => {}, 1000)`
     const holder = spawn('node', ['--input-type=module', '--eval', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -56,7 +56,7 @@ describe('the lock', () => {
     await new Promise((resolve) => holder.stdout.once('data', resolve))
     await expect(holdFlock(path, 50, never)).rejects.toMatchObject({ code: 'busy' })
     holder.kill('SIGKILL')
-    await (await holdFlock(path, 5_000, never)).release()
+    await (await holdFlock(path, 60_000, never)).release()
   })
 })
 
@@ -76,8 +76,8 @@ describe('run', () => {
   test('ends a program that moves no data, and only such a one', async () => {
     const options = { signal: never, attempt: 'copy', stallMs: 200 }
     await expect(run(['sleep', '60'], options)).rejects.toThrow('copy: no data moved for 0.2 s')
-    const trickling = 'for i in 1 2 3 4 5 6 7 8; do printf "%6000s" x; sleep 0.1; done'
-    expect((await run(['bash', '-c', trickling], { ...options, stallMs: 400 })).length).toBe(8 * 6000)
+    const trickling = 'for i in 1 2 3 4 5 6 7 8; do printf "%6000s" x; sleep 0.5; done'
+    expect((await run(['bash', '-c', trickling], { ...options, stallMs: 3_000 })).length).toBe(8 * 6000)
   })
 
   test('says first what to do about a full disk, with a code of its own', async () => {
@@ -102,5 +102,42 @@ describe('plain words', () => {
 
   test('are the text itself where there is no log line', () => {
     expect(plainWords('ERROR: no')).toBe('ERROR: no')
+  })
+})
+
+describe('streaming a program', () => {
+  const options = { signal: never, attempt: 'read it', timeoutMs: 20_000 }
+  const count = async (chunks: AsyncIterable<Buffer>): Promise<number> => {
+    let bytes = 0
+    for await (const chunk of chunks) bytes += chunk.length
+    return bytes
+  }
+
+  test('hands on more than memory is kept for', async () => {
+    const bytes = 40 * 1024 * 1024
+    expect(await stream(['head', '--bytes', String(bytes), '/dev/zero'], options, count)).toBe(bytes)
+  })
+
+  test('fails with what the program said, unless its exit status is fine', async () => {
+    const command = ['ls', '/nowhere at all'] as const
+    await expect(stream(command, options, count)).rejects.toThrow(/^read it: .*nowhere at all/)
+    expect(await stream(command, { ...options, alsoFine: [2] }, count)).toBe(0)
+    await expect(stream(['no-such-program'], options, count)).rejects.toThrow(
+      'no-such-program is not installed',
+    )
+  })
+
+  test('ends the program when its reader fails, with the reader’s error', async () => {
+    const failing = async (chunks: AsyncIterable<Buffer>): Promise<number> => {
+      for await (const chunk of chunks) throw new Error(`enough after ${chunk.length > 0}`)
+      return 0
+    }
+    await expect(stream(['cat', '/dev/zero'], options, failing)).rejects.toThrow('enough after true')
+  })
+
+  test('ends by its time limit as a failure', async () => {
+    await expect(stream(['sleep', '30'], { ...options, timeoutMs: 200 }, count)).rejects.toThrow(
+      'no end after 200 ms',
+    )
   })
 })

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { watchActivity } from './activity.ts'
 import type { SnapErrorCode } from './errors.ts'
 import { SnapError, saysNoSpace } from './errors.ts'
@@ -9,6 +10,8 @@ export type RunOptions = {
   /** What the command is for, as the start of the error message: `create snapshot of X`. */
   attempt: string
   failure?: SnapErrorCode
+  /** What the program reads on its stdin; without it, nothing. */
+  input?: string
   timeoutMs?: number
   /** Ends a program that moves no data for so long. */
   stallMs?: number
@@ -32,7 +35,7 @@ export async function capture(command: Command, options: RunOptions): Promise<Bu
   const child = execa(file, args, {
     env: environment,
     encoding: 'buffer',
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     stripFinalNewline: false,
     reject: false,
     maxBuffer: outputBytesMax,
@@ -44,12 +47,53 @@ export async function capture(command: Command, options: RunOptions): Promise<Bu
   const result = await child
   unwatch()
   if (!result.failed) return Buffer.from(result.stdout)
-  if (options.signal.aborted) throw interrupted(options.attempt)
-  const found = stalled.signal.aborted
+  throw failure(file, options, result, stalled.signal.aborted)
+}
+
+export type StreamOptions = RunOptions & {
+  /** Exit statuses besides 0 that are no failure. */
+  alsoFine?: readonly number[]
+}
+
+/** Hands stdout on as it comes, for output of any length; the program ends when its reader does. */
+export async function stream<T>(
+  command: Command,
+  options: StreamOptions,
+  consume: (chunks: AsyncIterable<Buffer>) => Promise<T>,
+): Promise<T> {
+  const { execa } = await import('execa')
+  const [file, ...args] = command
+  const child = execa(file, args, {
+    env: environment,
+    encoding: 'buffer',
+    stdin: 'ignore',
+    buffer: { stdout: false, stderr: true },
+    reject: false,
+    timeout: options.timeoutMs ?? defaultTimeoutMs,
+    cancelSignal: options.signal,
+    forceKillAfterDelay: killDelayMs,
+  })
+  // What the reader makes of a stream that was cut counts only if the program itself ended well.
+  const consumed = await consume(child.stdout).then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  if ('error' in consumed) child.kill()
+  const result = await child
+  const isFine = !result.failed || options.alsoFine?.includes(result.exitCode ?? -1)
+  const isOurEnd = 'error' in consumed && result.isTerminated && !result.timedOut && !options.signal.aborted
+  if (!isFine && !isOurEnd) throw failure(file, options, result, false)
+  if ('error' in consumed) throw consumed.error
+  return consumed.value
+}
+
+function failure(file: string, options: RunOptions, result: Failure, isStalled: boolean): SnapError {
+  if (options.signal.aborted) return interrupted(options.attempt)
+  const found = isStalled
     ? `no data moved for ${(options.stallMs ?? 0) / 1000} s; check the registry and the network`
     : explain(file, options, result)
-  if (saysNoSpace(found)) throw noSpace(options.attempt, found, result)
-  throw new SnapError(options.failure ?? 'storage-failed', `${options.attempt}: ${found}`, { cause: result })
+  if (saysNoSpace(found)) return noSpace(options.attempt, found, result)
+  return new SnapError(options.failure ?? 'storage-failed', `${options.attempt}: ${found}`, { cause: result })
 }
 
 function watchStall(pid: number | undefined, stallMs: number | undefined, onStall: () => void): () => void {
@@ -134,6 +178,60 @@ export async function holdFlock(path: string, waitMs: number, signal: AbortSigna
       await child
     },
   }
+}
+
+export type HeldNamespace = { pid: number; release: () => Promise<void> }
+
+/**
+ * Holds a mount namespace by a `cat` in it; what is mounted there nobody else sees, and it ends with its last process.
+ * Dies with us, kill -9 included, and by nothing else: Ctrl-C is for the command that runs in it.
+ */
+export async function holdMountNamespace(signal: AbortSignal): Promise<HeldNamespace> {
+  const { execa } = await import('execa')
+  const holder = ['setpriv', '--pdeathsig', 'KILL', '--', 'cat']
+  const child = execa('unshare', ['--mount', '--propagation', 'private', '--', ...holder], {
+    env: environment,
+    encoding: 'buffer',
+    reject: false,
+    detached: true,
+    timeout: 0,
+  })
+  child.stdin.on('error', () => {}) // the exit status below tells more than EPIPE
+  const held = new Promise<null>((resolve) => child.stdout.once('data', () => resolve(null)))
+  child.stdin.write('held\n')
+  const outcome = await Promise.race([held, child])
+  const attempt = 'open a mount namespace'
+  if (outcome !== null) throw failure('unshare', { signal, attempt }, outcome, false)
+  return {
+    pid: child.pid ?? 0,
+    release: async () => {
+      child.stdin.end()
+      await child
+    },
+  }
+}
+
+/** Runs a program with our own stdin, stdout and stderr, for as long as it likes; returns its exit status. */
+export async function passThrough(command: Command, { signal, attempt }: RunOptions): Promise<number> {
+  const { execa } = await import('execa')
+  const [file, ...args] = command
+  const result = await execa(file, args, {
+    stdio: 'inherit',
+    reject: false,
+    timeout: 0,
+    cancelSignal: signal,
+    forceKillAfterDelay: killDelayMs,
+  })
+  if (signal.aborted) throw interrupted(attempt)
+  if (result.exitCode !== undefined) return result.exitCode
+  if (result.signal !== undefined) return 128 + constants.signals[result.signal]
+  const { code, shortMessage } = result
+  throw failure(
+    file,
+    { signal, attempt },
+    { stderr: Buffer.alloc(0), timedOut: false, code, shortMessage },
+    false,
+  )
 }
 
 function lockError(

@@ -19,11 +19,18 @@ const full: Ledger = {
       manifestDigest: 'm',
       createdAt: 't',
       pinned: true,
+      stagedAt: null,
+      activation: null,
+      blessedAt: null,
+      bad: null,
+      source: null,
     },
   ],
   pulls: [{ digest: 'd', manifestDigests: ['m'], bootId: 'b', startedAt: 't' }],
-  creating: { name: 'l-work2', imageId: 'a' },
+  creating: { name: 'l-work2', imageId: 'a', purpose: 'deployment' },
   selected: { subvolumeUuid: 'v', imageId: 'a' },
+  activating: { subvolumeUuid: 'u', activation: 3, bootId: 'b' },
+  activations: 3,
 }
 
 describe('the ledger file', () => {
@@ -33,11 +40,11 @@ describe('the ledger file', () => {
   })
   afterAll(async () => rm(directory, { recursive: true, force: true }))
 
-  test('comes back as it was saved, and nothing stays beside it', async () => {
+  test('comes back as it was saved, and nothing but its reserve stays beside it', async () => {
     const path = join(directory, 'one.json')
     await saveLedger(path, full)
     expect(await loadLedger(path)).toEqual({ ledger: full, damaged: false })
-    expect(await readdir(directory)).toEqual(['one.json'])
+    expect(await readdir(directory)).toEqual(['one.json', 'one.json.reserve'])
   })
 
   test('that is not there is empty, not damaged', async () => {
@@ -54,6 +61,20 @@ describe('the ledger file', () => {
   test('that cannot be read or written is told with its path', async () => {
     await expect(loadLedger(directory)).rejects.toThrow(`read the ledger ${directory}`)
     await expect(saveLedger(join(directory, 'no/folder.json'), full)).rejects.toThrow('write the ledger')
+  })
+
+  test('of a program that knew no activations is taken as it is', () => {
+    const { activating: _activating, activations: _activations, ...rest } = full
+    const [deployment] = full.deployments
+    const { stagedAt: _stagedAt, activation: _activation, blessedAt: _blessedAt, ...older } = deployment ?? {}
+    const creating = { name: 'l-work2', imageId: 'a' }
+    const text = JSON.stringify({ ...rest, deployments: [older], creating })
+    expect(parseLedger(text)).toEqual({
+      ...full,
+      activating: null,
+      activations: 0,
+      creating: { ...creating, purpose: 'copy' },
+    })
   })
 
   test.each([

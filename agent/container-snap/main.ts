@@ -1,52 +1,6 @@
-import { exit } from 'node:process'
-import { parseArguments, usage } from './arguments.ts'
-import { commands } from './commands/table.ts'
-import type { Context } from './context.ts'
-import { exitStatusOf, oneLine } from './errors.ts'
-import { prepareStore, storePaths } from './store/paths.ts'
+import { runProgram } from './run-program.ts'
 
-const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
-
-/** Waits until the text is with the reader; process.exit would cut a pipe short. */
-async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
-  if (text === '') return
-  await new Promise<void>((resolve, reject) =>
-    stream.write(text, (error) => (error ? reject(error) : resolve())),
-  )
-}
-
-async function main(): Promise<number> {
-  process.stdout.on('error', () => {}) // a reader that is gone is told by the write that fails
-  const abort = new AbortController()
-  let signalled: number | null = null
-  for (const [signal, status] of Object.entries(signals)) {
-    process.on(signal, () => {
-      signalled = status
-      abort.abort()
-    })
-  }
-  try {
-    const parsed = parseArguments(process.argv.slice(2))
-    if (parsed.kind === 'help') {
-      await write(process.stdout, usage)
-      return 0
-    }
-    const { values } = parsed
-    const context: Context = {
-      paths: storePaths(values.sysroot ?? '/'),
-      signal: abort.signal,
-      registriesConf: process.env['CONTAINERS_REGISTRIES_CONF'] || undefined,
-      json: values.json ?? false,
-      emit: (line) => void process.stdout.write(`${line}\n`),
-      log: (line) => void (values.verbose && process.stderr.write(`container-snap: ${line}\n`)),
-    }
-    await prepareStore(context.paths)
-    await write(process.stdout, await commands[parsed.command](context, parsed))
-    return 0
-  } catch (error) {
-    await write(process.stderr, `container-snap: ${oneLine(error)}\n`)
-    return signalled ?? exitStatusOf(error)
-  }
-}
-
-exit(await main())
+// No await here: the program is bundled as CommonJS, which loads what it needs when it needs it and so starts sooner.
+void runProgram({ registriesConf: process.env['CONTAINERS_REGISTRIES_CONF'] || undefined }).then((status) =>
+  process.exit(status),
+)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Outcome, Running } from './testing/program.ts'
@@ -65,7 +66,9 @@ describe('pull', () => {
 
   test('progress counts the bytes of a layer that is still on its way', async () => {
     const running = await startHalfway('--progress=json')
-    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    await eventually('half of the second layer is told', async () =>
+      /"doneBytes":[2-9]\d{5}/.test(running.said()),
+    )
     running.kill('SIGTERM')
     const { stdout } = await running.outcome
     const last = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
@@ -101,6 +104,20 @@ describe('pull', () => {
       digest: index,
       manifestDigest: wanted,
     })
+  })
+
+  test('the version is what the label of the image says, also while it is deployed, and else empty', async () => {
+    const labelled = await stage.registry.push('os:9', [systemTree('9')], '9.1.0')
+    const { imageId } = await pulled(reference(labelled))
+    expect(await pulled(reference(labelled))).toMatchObject({ version: '9.1.0' })
+    expect(await pulled(reference())).toMatchObject({ version: '' })
+    await value('create-snapshot', imageId)
+    const status = JSON.parse(await value('status', '--json')) as { deployments: unknown[] }
+    expect(status.deployments).toMatchObject([{ version: '9.1.0' }])
+    const config = `=${Buffer.from(`sha256:${imageId}`).toString('base64')}`
+    const path = join(sysroot.store, 'snapshots/btrfs-images', imageId, config)
+    await writeFile(path, (await readFile(path, 'utf8')).replace('9.1.0', '9.9.0'))
+    expect(await pulled(reference(labelled))).toMatchObject({ version: '' })
   })
 
   test('a pull by tag follows the tag to another image', async () => {

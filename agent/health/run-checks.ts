@@ -2,17 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FailedCheck } from '../update/types.ts'
 
 export type CheckOutcome =
-  { readonly kind: 'passed' } | { readonly kind: 'failed'; readonly detail: string; readonly final: boolean }
+  | { readonly kind: 'passed' }
+  /** Worth a line in the log, and nothing else. */
+  | { readonly kind: 'noted'; readonly detail: string }
+  | { readonly kind: 'failed'; readonly detail: string; readonly final: boolean }
+
+export type NamedCheck = {
+  readonly name: string
+  readonly run: (signal: AbortSignal) => Promise<CheckOutcome>
+}
 
 export type HealthRun = {
-  readonly checks: readonly string[]
+  readonly checks: readonly NamedCheck[]
   /** How long all checks must go on passing. */
   readonly stableForMs: number
   /** What is left until the verdict is Failed; 0 or less: it is, now. */
   readonly deadlineMs: number
   /** Between two rounds. */
   readonly intervalMs: number
-  readonly runCheck: (name: string, signal: AbortSignal) => Promise<CheckOutcome>
+  readonly onNoted: (name: string, detail: string) => void
   readonly signal: AbortSignal
 }
 
@@ -39,11 +47,13 @@ async function runRounds(run: HealthRun, deadline: AbortSignal): Promise<readonl
   const endsAtMs = performance.now() + run.deadlineMs
   let stableSinceMs: number | null = null
   let failed: readonly FailedCheck[] = []
+  const last: LastOutcomes = new Map()
   while (performance.now() < endsAtMs && !deadline.aborted) {
-    const round = await runRound(run, signal)
+    const round = await runRound(run, signal, last)
     run.signal.throwIfAborted()
     failed = round.failed
     if (round.final) return failed
+    if (round.isCut) break
     const nowMs = performance.now()
     stableSinceMs = failed.length > 0 ? null : (stableSinceMs ?? nowMs)
     if (stableSinceMs !== null && nowMs - stableSinceMs >= run.stableForMs) return []
@@ -53,23 +63,42 @@ async function runRounds(run: HealthRun, deadline: AbortSignal): Promise<readonl
   return failed.length > 0 ? failed : [{ name: 'stable', detail: unstable(run) }]
 }
 
-type Round = { readonly failed: readonly FailedCheck[]; readonly final: boolean }
+const UNENDED: CheckOutcome = { kind: 'failed', detail: 'no end before the deadline', final: false }
+const UNTRIED: CheckOutcome = { kind: 'failed', detail: 'not run before the deadline', final: false }
 
-async function runRound(run: HealthRun, signal: AbortSignal): Promise<Round> {
+/** What each check last came to, by its name: it counts where the deadline cuts the check off. */
+type LastOutcomes = Map<string, CheckOutcome>
+
+type Round = { readonly failed: readonly FailedCheck[]; readonly final: boolean; readonly isCut: boolean }
+
+async function runRound(run: HealthRun, signal: AbortSignal, last: LastOutcomes): Promise<Round> {
   const failed: FailedCheck[] = []
   let final = false
-  for (const name of run.checks) {
-    const outcome = await run.runCheck(name, signal).catch((error: unknown) => toFailure(error, signal))
+  let isCut = false
+  for (const { name, run: runCheck } of run.checks) {
+    const isTooLate = signal.aborted
+    const ended = isTooLate
+      ? null
+      : await runCheck(signal).catch((error: unknown) => toFailure(error, signal))
+    isCut ||= ended === null
+    const outcome = ended ?? last.get(name) ?? (isTooLate ? UNTRIED : UNENDED)
+    last.set(name, outcome)
     if (outcome.kind === 'passed') continue
+    if (outcome.kind === 'noted') {
+      run.onNoted(name, outcome.detail)
+      continue
+    }
     failed.push({ name, detail: outcome.detail.slice(0, DETAIL_MAX_LENGTH) })
     final ||= outcome.final
   }
-  return { failed, final }
+  return { failed, final, isCut }
 }
 
-function toFailure(error: unknown, { aborted }: AbortSignal): CheckOutcome {
+/** Null: it was cut off. */
+function toFailure(error: unknown, { aborted }: AbortSignal): CheckOutcome | null {
+  if (aborted) return null
   const found = error instanceof Error ? error.message : String(error)
-  return { kind: 'failed', detail: aborted ? 'no end before the deadline' : found, final: false }
+  return { kind: 'failed', detail: found, final: false }
 }
 
 async function pause(run: HealthRun, stableSinceMs: number | null, signal: AbortSignal): Promise<void> {

@@ -34,16 +34,44 @@ describe('the container-snap program, as the agent calls it', () => {
       const host = openContainerSnapHost({ command: ${JSON.stringify(command)}, machine, env: {} })
       await host.activate('x', new AbortController().signal)`
     const agent = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' })
-    await vi.waitFor(() => access(pidFile), 10_000)
+    await vi.waitFor(() => access(pidFile), 90_000)
     const pid = (await readFile(pidFile, 'utf8')).trim()
     agent.kill('SIGKILL')
-    await vi.waitFor(() => expect(access(`/proc/${pid}`)).rejects.toThrow('ENOENT'), 10_000)
+    await vi.waitFor(() => expect(access(`/proc/${pid}`)).rejects.toThrow('ENOENT'), 90_000)
   })
 
   it('that is missing is told by its name', async () => {
     await expect(open(command).inspect(signal)).rejects.toMatchObject({
       code: 'ExecMissing',
       message: expect.stringContaining(command) as string,
+    })
+  })
+
+  it('that finds no space is asked once more when something could be freed', async () => {
+    const log = join(directory, 'calls')
+    const gone = '{"removed":[{"kind":"image","id":"x","reason":"nobody needs it"}]}'
+    await program(
+      `echo $1 >> ${log}; test $1 = gc && echo '${gone}' && exit 0
+       test $(grep -c deploy ${log}) -gt 1 && echo '{"id":"y","manifestDigest":"sha256:0","conflicts":[]}' && exit 0; exit 8`,
+    )
+    const image = { repository: 'r.example/os', digest: 'sha256:0', manifestDigest: 'sha256:0', version: '1' }
+    const options = { maxBytes: 1, onProgress: () => {}, signal }
+    await expect(open(command).stage(image, options)).resolves.toMatchObject({ deploymentId: 'y' })
+    expect((await readFile(log, 'utf8')).split('\n')).toEqual(['deploy', 'gc', 'deploy', ''])
+    await program(`echo $1 >> ${log}; test $1 = gc && echo '{"removed":[]}' && exit 0; exit 8`)
+    await expect(open(command).stage(image, options)).rejects.toMatchObject({ code: 'NoSpace' })
+    expect((await readFile(log, 'utf8')).split('\n').slice(3)).toEqual(['deploy', 'gc', ''])
+  })
+
+  it('that deploys another manifest than the plan names is not believed', async () => {
+    await program(`echo '{"id":"y","manifestDigest":"sha256:1","conflicts":[]}'`)
+    const image = { repository: 'r.example/os', digest: 'sha256:i', manifestDigest: 'sha256:0', version: '1' }
+    const options = { maxBytes: 1, onProgress: () => {}, signal }
+    await expect(open(command).stage(image, options)).rejects.toMatchObject({
+      code: 'ImageRefused',
+      message: expect.stringContaining(
+        'y is made of manifest sha256:1, and the plan names sha256:0',
+      ) as string,
     })
   })
 

@@ -7,52 +7,15 @@ import { bundle } from '../container-snap/testing/program.ts'
 import { openRegistry, systemTree } from '../container-snap/testing/registry.ts'
 import { openSysroot } from '../container-snap/testing/sysroot.ts'
 import { run } from '../exec.ts'
-import { digestOf } from '../testing/plans.ts'
+import { openSimulatedBench } from '../testing/simulated-bench.ts'
+import type { Bench } from '../testing/simulated-bench.ts'
 import type { Image } from '../update/types.ts'
 import { openContainerSnapHost } from './container-snap.ts'
-import type { HostDriver, PullOptions } from './host-driver.ts'
-import { openSimulatedHost } from './simulated.ts'
+import type { PullOptions } from './host-driver.ts'
 import { sysrootMachine } from './sysroot-machine.ts'
-
-/** A host that runs a first deployment, and an image that it could run. */
-type Bench = {
-  readonly driver: HostDriver
-  readonly image: Image
-  /** Break what a crash in the middle of a reboot would leave broken. */
-  readonly crashInReboot: () => Promise<void>
-  /** Give a staged deployment a check `good` that passes and one `bad` that prints its last words. */
-  readonly addChecks: (deploymentId: string) => Promise<void>
-  readonly close: () => Promise<void>
-}
 
 const signal = new AbortController().signal
 const quietly: PullOptions = { maxBytes: 1e9, onProgress: () => {}, signal }
-
-async function openSimulatedBench(): Promise<Bench> {
-  const directory = await mkdtemp(join(tmpdir(), 'bootfleet-simulated-'))
-  const driver = await openSimulatedHost({
-    path: join(directory, 'machine.json'),
-    seed: { digest: digestOf('0'), manifestDigest: digestOf('0'), version: '0' },
-    stepDelayMs: 10,
-    check: (name) =>
-      name === 'good'
-        ? { kind: 'passed' }
-        : { kind: 'failed', detail: 'exit status 3: last words', final: name !== 'bad' },
-  })
-  const image = {
-    repository: 'r.example/os',
-    digest: digestOf('1'),
-    manifestDigest: digestOf('1'),
-    version: '1',
-  }
-  return {
-    driver,
-    image,
-    crashInReboot: async () => {},
-    addChecks: async () => {},
-    close: () => rm(directory, { recursive: true, force: true }),
-  }
-}
 
 async function openContainerSnapBench(): Promise<Bench> {
   const base = await mkdtemp(join(tmpdir(), 'bootfleet-container-snap-'))
@@ -73,8 +36,9 @@ async function openContainerSnapBench(): Promise<Bench> {
     return { repository: `${registry.address}/os/edge`, digest, manifestDigest: digest, version }
   }
   await driver.prepare(signal)
-  const first = await driver.stage(await push('0'), quietly)
-  await driver.activate(first, signal)
+  const seed = await push('0')
+  await driver.pull(seed, quietly)
+  await seedDeployment(program, disk.directory, { image: seed, env })
   await driver.reboot(signal)
   return {
     driver,
@@ -105,6 +69,19 @@ async function openContainerSnapBench(): Promise<Bench> {
       await rm(base, { recursive: true, force: true })
     },
   }
+}
+
+/** A first deployment, of an image that is here, as whoever sets up a host makes it. */
+async function seedDeployment(
+  program: string,
+  sysroot: string,
+  { image, env }: { readonly image: Image; readonly env: Record<string, string> },
+): Promise<void> {
+  const call = (...words: readonly string[]): Promise<string> =>
+    run([program, '--sysroot', sysroot, ...words], { attempt: 'seeding', signal, timeoutMs: 60_000, env })
+  const reference = `docker://${image.repository}@${image.digest}`
+  const { imageId } = JSON.parse(await call('pull', '--json', reference)) as { imageId: string }
+  await call('switch', (await call('create-snapshot', imageId)).trim())
 }
 
 async function addProgram(root: string, path: string, text: string): Promise<void> {
@@ -140,7 +117,7 @@ describe.each([
     const facts = await bench.driver.inspect(signal)
     expect(facts.current).toEqual(facts.default)
     expect(facts.current?.digest).toMatch(/^sha256:/)
-    expect(facts.deployments).toContainEqual(facts.current)
+    expect(facts.deployments).toContainEqual(expect.objectContaining({ ...facts.current, bad: null }))
     expect(await bench.driver.inspect(signal)).toEqual(facts)
     firstId = facts.current?.deploymentId ?? ''
   })
@@ -161,10 +138,13 @@ describe.each([
 
   it('stages a deployment without changing what boots', async () => {
     const before = await bench.driver.inspect(signal)
-    stagedId = await bench.driver.stage(bench.image, quietly)
+    const staged = await bench.driver.stage(bench.image, quietly)
+    expect(staged.etcConflicts).toEqual([])
+    stagedId = staged.deploymentId
     const after = await bench.driver.inspect(signal)
     const { digest, manifestDigest } = bench.image
-    expect(after.deployments).toContainEqual({ deploymentId: stagedId, digest, manifestDigest })
+    const found = after.deployments.find(({ deploymentId }) => deploymentId === stagedId)
+    expect(found).toMatchObject({ digest, manifestDigest, blessed: false, bad: null })
     expect([after.current, after.default, after.bootId]).toEqual([
       before.current,
       before.default,
@@ -192,10 +172,15 @@ describe.each([
   })
 
   it('runs the checks of the image that runs', async () => {
-    expect(await bench.driver.runCheck('good', signal)).toEqual({ kind: 'passed' })
-    const bad = await bench.driver.runCheck('bad', signal)
-    expect(bad).toEqual({ kind: 'failed', detail: 'exit status 3: last words', final: false })
-    expect(await bench.driver.runCheck('none', signal)).toMatchObject({ kind: 'failed', final: true })
+    const policy = { units: [], http: [], greenboot: false, reachController: false }
+    const checks = await bench.driver.checksOf({ ...policy, checks: ['good', 'bad', 'none'] })
+    expect(checks.map(({ name }) => name)).toEqual(['good', 'bad', 'none'])
+    const outcomes = await Promise.all(checks.map((check) => check.run(signal)))
+    expect(outcomes).toMatchObject([
+      { kind: 'passed' },
+      { kind: 'failed', detail: 'exit status 3: last words', final: false },
+      { kind: 'failed', final: true },
+    ])
   })
 
   it('is usable again after a crash in the middle of a reboot', async () => {
@@ -204,11 +189,42 @@ describe.each([
     expect((await bench.driver.inspect(signal)).current?.deploymentId).toBe(stagedId)
   })
 
-  it('goes back to the first deployment', async () => {
-    await bench.driver.activate(firstId, signal)
+  it('says what has proven itself, also when it is said twice', async () => {
+    const find = async () =>
+      (await bench.driver.inspect(signal)).deployments.find(({ deploymentId }) => deploymentId === stagedId)
+    expect(await find()).toMatchObject({ blessed: false, bad: null })
+    await bench.driver.bless(stagedId, signal)
+    await bench.driver.bless(stagedId, signal)
+    expect(await find()).toMatchObject({ blessed: true, bad: null })
+  })
+
+  it('goes back to the first deployment, and knows why it left the other', async () => {
+    const { bootId } = await bench.driver.inspect(signal)
+    await bench.driver.rollback(firstId, 'HealthFailed: check web-up\nfailed', signal)
+    await bench.driver.rollback(firstId, 'HealthFailed: check web-up\nfailed', signal)
+    expect((await bench.driver.inspect(signal)).default?.deploymentId).toBe(firstId)
     await bench.driver.reboot(signal)
+    await bench.driver.prepare(signal)
     const facts = await bench.driver.inspect(signal)
     expect([facts.current?.deploymentId, facts.default?.deploymentId]).toEqual([firstId, firstId])
+    const left = facts.deployments.find(({ deploymentId }) => deploymentId === stagedId)
+    expect(left?.bad).toContain('HealthFailed: check web-up')
+    const evidence = await bench.driver.evidence({ deploymentId: stagedId, bootId }, signal)
+    expect(evidence.join('\n')).toContain(stagedId)
+    expect(evidence.length).toBeLessThanOrEqual(32)
+  })
+
+  it('finds nothing to repair twice', async () => {
+    expect(await bench.driver.prepare(signal)).toEqual([])
+  })
+
+  it('frees what is known to be bad, and nothing that it still needs', async () => {
+    const removed = await bench.driver.tidy(signal)
+    expect(removed.join('\n')).toContain(stagedId)
+    const facts = await bench.driver.inspect(signal)
+    const ids = facts.deployments.map(({ deploymentId }) => deploymentId)
+    expect(ids).toEqual([firstId])
+    expect(await bench.driver.tidy(signal)).toEqual([])
   })
 
   it('does not activate what it does not have', async () => {

@@ -21,7 +21,12 @@ export async function runNamedCheck(
   )
   // The image is read-only, so it cannot turn up later.
   if (!found) return { kind: 'failed', detail: `the image has no ${program}`, final: true }
-  const options = { attempt: `running check ${name}`, signal, timeoutMs: CHECK_TIMEOUT_MS }
+  const options = {
+    attempt: `running check ${name}`,
+    signal,
+    timeoutMs: CHECK_TIMEOUT_MS,
+    leftovers: 'killed',
+  } as const
   const { exitCode, stdout, stderr } =
     machine.sysroot === null
       ? await execute([program], options)

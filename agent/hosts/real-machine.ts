@@ -16,12 +16,12 @@ export function realMachine(): Machine {
     prepare: async () => {},
     bootId: async () => (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     reboot: async (signal) => {
-      await run(['systemctl', 'reboot'], {
+      await run(['systemctl', 'reboot', '--check-inhibitors=no'], {
         attempt: 'rebooting',
         signal,
         timeoutMs: COMMAND_TIMEOUT_MS,
-        // A soft reboot would keep the old kernel.
-        env: { SYSTEMCTL_SKIP_AUTO_SOFT_REBOOT: '1' },
+        // Either would go past the boot loader, which counts the tries and chooses what boots.
+        env: { SYSTEMCTL_SKIP_AUTO_SOFT_REBOOT: '1', SYSTEMCTL_SKIP_AUTO_KEXEC: '1' },
       })
       await delay(SHUTDOWN_TIMEOUT_MS, undefined, { signal }).catch(() => {})
       if (signal.aborted) throw new AgentError('Stopped', 'waiting for the reboot: stopped')

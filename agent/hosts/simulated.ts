@@ -1,37 +1,30 @@
-import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import * as z from 'zod'
 import { writeDurably } from '../durable-file.ts'
 import { AgentError } from '../errors.ts'
-import type { HostFacts, Image } from '../update/types.ts'
+import type { HealthChecks, Image } from '../update/types.ts'
 import { toOciArchitecture } from './architecture.ts'
-import type { CheckResult, HostDriver, PullOptions } from './host-driver.ts'
-
-const SimulatedDeployment = z.strictObject({
-  deploymentId: z.string(),
-  digest: z.string(),
-  manifestDigest: z.string(),
-  version: z.string(),
-})
-const Machine = z.strictObject({
-  bootId: z.string(),
-  currentId: z.string(),
-  defaultId: z.string(),
-  nextNumber: z.int(),
-  pulled: z.array(z.string()),
-  deployments: z.array(SimulatedDeployment),
-})
-type Machine = z.infer<typeof Machine>
+import {
+  boot,
+  currentOf,
+  factsOf,
+  marked,
+  newMachine,
+  readMachine,
+  readOrFail,
+  readWith,
+  needed,
+  repaired,
+} from './simulated-machine.ts'
+import type { Seed, SimulatedMachine } from './simulated-machine.ts'
+import type { CheckResult, HostCheck, HostDriver, PullOptions } from './host-driver.ts'
 
 export type SimulatedOptions = {
   /** The machine's disk: one JSON file. */
   readonly path: string
-  /** What a new machine runs. */
-  readonly seed: { readonly digest: string; readonly manifestDigest: string; readonly version: string }
+  readonly seed: Seed
   /** How long every operation takes. */
   readonly stepDelayMs: number
-  /** What a check says on an image of this version. */
+  /** What a check says on an image of this version; `reachController` is one of them. */
   readonly check: (name: string, version: string) => CheckResult
   /** True where an image of this version never comes up, and the one before boots instead. */
   readonly bootFails?: (version: string) => boolean
@@ -43,7 +36,7 @@ const SIMULATED_SIZE_BYTES = 64 * 1024 * 1024
 export async function openSimulatedHost(options: SimulatedOptions): Promise<HostDriver> {
   const { path, stepDelayMs } = options
   const read = () => readMachine(path)
-  const write = (machine: Machine) => writeDurably(path, `${JSON.stringify(machine)}\n`, 0o600)
+  const write = (machine: SimulatedMachine) => writeDurably(path, `${JSON.stringify(machine)}\n`, 0o600)
   const pause = (signal: AbortSignal) => pauseFor(stepDelayMs, signal)
   if ((await read()) === null) await write(newMachine(options.seed))
 
@@ -55,16 +48,25 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
     }
     const machine = await readOrFail(path)
     await write({ ...machine, pulled: [...new Set([...machine.pulled, image.digest])] })
-    return { manifestDigest: image.manifestDigest }
+    const { manifestDigest, version } = image
+    return { manifestDigest, version }
   }
 
   return {
     name: 'simulated',
+    network: 'simulated',
     architecture: toOciArchitecture(process.arch),
-    prepare: async () => {},
+    prepare: async () => {
+      const { machine, done } = repaired(await readOrFail(path))
+      if (done.length > 0) await write(machine)
+      return done
+    },
     inspect: async () => factsOf(await readOrFail(path)),
+    evidence: async ({ deploymentId }) => [`simulated: ${deploymentId} was tried, and did not stay`],
     osRelease: async () => ({ id: 'simulated', version: currentOf(await readOrFail(path)).version }),
     pull,
+    // There are no files to look at.
+    lint: async () => [],
     stage: async (image, { signal }) => {
       await pause(signal)
       const machine = await readOrFail(path)
@@ -73,77 +75,67 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
       }
       const deploymentId = `${image.manifestDigest.slice('sha256:'.length)}-work${machine.nextNumber}`
       const { digest, manifestDigest, version } = image
-      const deployments = [...machine.deployments, { deploymentId, digest, manifestDigest, version }]
+      const staged = { deploymentId, digest, manifestDigest, version, blessed: false, bad: null }
+      const deployments = [...machine.deployments, staged]
       await write({ ...machine, nextNumber: machine.nextNumber + 1, deployments })
-      return deploymentId
+      return { deploymentId, etcConflicts: [] }
     },
-    activate: async (deploymentId, signal) => {
-      await pause(signal)
-      const machine = await readOrFail(path)
-      if (!machine.deployments.some((deployment) => deployment.deploymentId === deploymentId)) {
-        throw new AgentError('ActivateFailed', `activating ${deploymentId}: there is no such deployment`)
-      }
-      await write({ ...machine, defaultId: deploymentId })
-    },
+    ...moves(path, write, pause),
     reboot: async (signal) => {
       await pause(signal)
       await write(boot(await readOrFail(path), options.bootFails ?? (() => false)))
     },
-    runCheck: async (name) => options.check(name, currentOf(await readOrFail(path)).version),
+    checksOf: async (health) =>
+      namesOf(health).map((name): HostCheck => ({
+        name,
+        run: async () => options.check(name, currentOf(await readOrFail(path)).version),
+      })),
   }
 }
 
-function newMachine(seed: SimulatedOptions['seed']): Machine {
-  const deploymentId = `${seed.manifestDigest.slice('sha256:'.length)}-work1`
+type Write = (machine: SimulatedMachine) => Promise<void>
+type Moves = Pick<HostDriver, 'activate' | 'rollback' | 'bless' | 'tidy'>
+
+function moves(path: string, write: Write, pause: (signal: AbortSignal) => Promise<void>): Moves {
   return {
-    bootId: randomUUID(),
-    currentId: deploymentId,
-    defaultId: deploymentId,
-    nextNumber: 2,
-    pulled: [],
-    deployments: [{ deploymentId, ...seed }],
+    activate: async (deploymentId, signal) => {
+      await pause(signal)
+      const machine = await readWith(path, deploymentId, 'ActivateFailed')
+      await write({
+        ...machine,
+        defaultId: deploymentId,
+        tryingId: deploymentId,
+        triedBootId: machine.bootId,
+      })
+    },
+    rollback: async (deploymentId, bad, signal) => {
+      await pause(signal)
+      const machine = await readWith(path, deploymentId, 'RollbackFailed')
+      const leftId = machine.currentId === deploymentId ? machine.tryingId : machine.currentId
+      const left = bad === null || leftId === null ? machine : marked(machine, leftId, { bad })
+      await write({ ...left, defaultId: deploymentId, tryingId: null })
+    },
+    bless: async (deploymentId, signal) => {
+      await pause(signal)
+      const machine = await readWith(path, deploymentId, 'BlessFailed')
+      await write(marked({ ...machine, tryingId: null }, deploymentId, { blessed: true }))
+    },
+    tidy: async () => {
+      const machine = await readOrFail(path)
+      const { kept, gone } = needed(machine)
+      if (gone.length > 0) await write({ ...machine, deployments: kept })
+      return gone.map(({ deploymentId }) => `deployment ${deploymentId}`)
+    },
   }
 }
 
-function boot(machine: Machine, bootFails: (version: string) => boolean): Machine {
-  const wanted = machine.deployments.find(({ deploymentId }) => deploymentId === machine.defaultId)
-  const comesUp = wanted !== undefined && !bootFails(wanted.version)
-  return { ...machine, bootId: randomUUID(), currentId: comesUp ? machine.defaultId : machine.currentId }
-}
-
-function factsOf(machine: Machine): HostFacts {
-  const deployments = machine.deployments.map(({ deploymentId, digest, manifestDigest }) => ({
-    deploymentId,
-    digest,
-    manifestDigest,
-  }))
-  const find = (id: string) => deployments.find(({ deploymentId }) => deploymentId === id) ?? null
-  return {
-    bootId: machine.bootId,
-    current: find(machine.currentId),
-    default: find(machine.defaultId),
-    deployments,
-  }
-}
-
-function currentOf(machine: Machine): Machine['deployments'][number] {
-  const current = machine.deployments.find(({ deploymentId }) => deploymentId === machine.currentId)
-  if (current === undefined) throw new AgentError('InspectFailed', `reading the machine: nothing is booted`)
-  return current
-}
-
-async function readMachine(path: string): Promise<Machine | null> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw new AgentError('InspectFailed', `reading ${path}: ${error.message}`, { cause: error })
-  })
-  return text === null ? null : Machine.parse(JSON.parse(text))
-}
-
-async function readOrFail(path: string): Promise<Machine> {
-  const machine = await readMachine(path)
-  if (machine === null) throw new AgentError('InspectFailed', `reading ${path}: the machine's disk is gone`)
-  return machine
+function namesOf({ units, http, checks, reachController }: HealthChecks): readonly string[] {
+  return [
+    ...units.map((unit) => `unit:${unit}`),
+    ...checks,
+    ...http.map(({ url }) => `http:${url}`),
+    ...(reachController ? ['reachController'] : []),
+  ]
 }
 
 async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {

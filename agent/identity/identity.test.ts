@@ -38,7 +38,6 @@ describe('an identity', () => {
     expect(identity.hostId).toBe(enrolledAs)
     expect(identity.hostId).toMatch(/^[a-z2-7]{26}$/)
     expect(identity.caPem).toBe(authority.caPem)
-    expect(identity.directorKeys).toHaveLength(1)
   })
 
   it('stays the same at the next start, with a key only its owner can read', async () => {
@@ -59,12 +58,10 @@ describe('an identity', () => {
     await expect(open()).rejects.toMatchObject({ code: 'IdentityInvalid' })
   })
 
-  it('is refused when there is no director to believe, or the key is damaged', async () => {
+  it('is refused when the key is damaged', async () => {
     const opening = open()
     await authority.enrol(directory, hostIdOf)
     await opening
-    await writeFile(join(directory, 'director.pem'), 'nothing')
-    await expect(open()).rejects.toMatchObject({ code: 'IdentityInvalid' })
     await writeFile(join(directory, 'key.pem'), 'nothing')
     await expect(open()).rejects.toMatchObject({ code: 'IdentityInvalid' })
   })

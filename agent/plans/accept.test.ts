@@ -2,6 +2,9 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { PLAN_PAYLOAD_TYPE, keyIdOf, preAuthenticationEncoding, sealPlan } from '../../proto/envelope.ts'
 import type { Plan } from '../../proto/plan.ts'
+import { toPlanSignature } from '../../proto/plan-signature.ts'
+import type { PlanSignature } from '../../proto/plan-signature.ts'
+import { makeSimpleSigning } from '../../proto/simple-signing.ts'
 import { digestOf, planFor } from '../testing/plans.ts'
 import { accept } from './accept.ts'
 import type { AcceptContext } from './accept.ts'
@@ -13,6 +16,8 @@ const HOST_ID = 'a'.repeat(26)
 const MINUTE_MS = 60_000
 const context: AcceptContext = {
   directorKeys: [director.publicKey],
+  trustExpiresAtMs: null,
+  release: null,
   hostId: HOST_ID,
   last: { fleet: 'edge', generation: 5, term: 3, counter: 10, payloadSha256: 'f'.repeat(64) },
   nowMs: Date.now(),
@@ -58,10 +63,10 @@ describe('a plan that is accepted', () => {
 
   it('keeps its instants as milliseconds', () => {
     const wanted = plan({ activate: null })
-    const kept = toAcceptedPlan(wanted, 'x')
+    const kept = toAcceptedPlan(wanted, 'x', null)
     expect(kept).toMatchObject({ payloadSha256: 'x', activateUntilMs: null, counter: 11 })
     expect(kept.stageUntilMs).toBe(Date.parse(wanted.stage?.until ?? ''))
-    expect(toAcceptedPlan(plan({ stage: null }), 'x')).toMatchObject({
+    expect(toAcceptedPlan(plan({ stage: null }), 'x', null)).toMatchObject({
       stageUntilMs: null,
       activateUntilMs: expect.any(Number) as number,
     })
@@ -136,6 +141,25 @@ describe('a plan is refused', () => {
     expect(accept(bytes, setBack)).toMatchObject({ refusal: 'Expired' })
   })
 
+  it.each<[string, Partial<AcceptContext>]>([
+    ['the clock', { trustExpiresAtMs: context.nowMs }],
+    [
+      'what is signed',
+      { trustExpiresAtMs: context.nowMs + MINUTE_MS, timeFloorMs: context.nowMs + MINUTE_MS },
+    ],
+  ])('when the trust bundle has expired by %s', (_what, changes) => {
+    const bytes = seal({ expiresAt: instant(5 * MINUTE_MS) })
+    expect(accept(bytes, { ...context, ...changes })).toMatchObject({ refusal: 'TrustExpired' })
+    const inForce = { ...context, ...changes, trustExpiresAtMs: context.nowMs + 2 * MINUTE_MS }
+    expect(accept(bytes, inForce).kind).toBe('accepted')
+  })
+
+  it('when a newer bundle dropped the key that signed it, and not by the key that it names', () => {
+    const newer = { ...context, directorKeys: [stranger.publicKey] }
+    expect(accept(seal(), newer)).toMatchObject({ refusal: 'UnknownKey' })
+    expect(accept(sealPlan(plan(), stranger.privateKey), newer).kind).toBe('accepted')
+  })
+
   it('in the fixed order, first the host, then the term, then the counter', () => {
     const wrong = { hostId: 'b'.repeat(26), term: 1, counter: 1, expiresAt: instant(-1) }
     expect(accept(seal(wrong), context)).toMatchObject({ refusal: 'OtherHost' })
@@ -149,3 +173,37 @@ describe('a plan is refused', () => {
 function repository(name: string): Buffer {
   return seal({ image: { ...plan().image, repository: name } })
 }
+
+describe('on a host whose trust bundle names a release key', () => {
+  const release = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const role = { threshold: 1, keys: [{ name: 'a1b2c3d4e5f6', key: release.publicKey }] }
+  const strict: AcceptContext = { ...context, release: role }
+  const signatures = (key = release.privateKey, image: Plan['image'] = plan().image): PlanSignature[] =>
+    [toPlanSignature(makeSimpleSigning(image, key))].filter((each) => each !== null)
+  const other = { ...plan().image, digest: digestOf('another') }
+
+  it('a plan is followed whose image that key signed', () => {
+    expect(accept(seal({ signatures: signatures() }), strict).kind).toBe('accepted')
+  })
+
+  it.each<[string, Partial<Plan>]>([
+    ['carries no signature', {}],
+    ['carries one by somebody else', { signatures: signatures(generateKeyPairSync('ed25519').privateKey) }],
+    ['carries one by the director', { signatures: signatures(director.privateKey) }],
+    ['carries that of another digest', { signatures: signatures(release.privateKey, other) }],
+    ['only may be staged', { activate: null }],
+    ['only may be activated', { stage: null }],
+  ])('a plan is refused that %s, and it is said of which', (_why, changes) => {
+    const wanted = plan(changes)
+    expect(accept(sealPlan(wanted, director.privateKey), strict)).toEqual({
+      kind: 'refused',
+      refusal: 'ImageUnsigned',
+      detail: expect.stringMatching(/asks for a signature by release key a1b2c3d4e5f6, and /) as string,
+      plan: wanted,
+    })
+  })
+
+  it('a plan gets through that takes back what was granted', () => {
+    expect(accept(seal({ stage: null, activate: null }), strict).kind).toBe('accepted')
+  })
+})

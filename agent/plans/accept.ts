@@ -2,9 +2,16 @@ import type { KeyObject } from 'node:crypto'
 import { openPlan } from '../../proto/envelope.ts'
 import type { EnvelopeRefusal } from '../../proto/envelope.ts'
 import type { Plan } from '../../proto/plan.ts'
+import { judgePlanned } from '../../proto/release-role.ts'
+import type { ReleaseRole } from '../../proto/release-role.ts'
 
 export type AcceptContext = {
+  /** Of the trust bundle that this host holds. */
   readonly directorKeys: readonly KeyObject[]
+  /** When that bundle expires; null for keys that came without one. */
+  readonly trustExpiresAtMs: number | null
+  /** Of that bundle; null: it names no release key, so an image needs no signature. */
+  readonly release: ReleaseRole | null
   readonly hostId: string
   /** The plan last accepted; null before the first. */
   readonly last: {
@@ -21,6 +28,7 @@ export type AcceptContext = {
 
 export type PlanRefusal =
   | EnvelopeRefusal
+  | 'TrustExpired'
   | 'OtherHost'
   | 'OlderTerm'
   | 'OlderCounter'
@@ -30,12 +38,19 @@ export type PlanRefusal =
   | 'Expired'
   | 'OlderGeneration'
   | 'DigestForm'
+  | 'ImageUnsigned'
 
 export type Acceptance =
   | { readonly kind: 'accepted'; readonly plan: Plan; readonly payloadSha256: string }
   /** The very plan last accepted, byte for byte. */
   | { readonly kind: 'unchanged' }
-  | { readonly kind: 'refused'; readonly refusal: PlanRefusal; readonly detail: string }
+  /** `plan` where a director signed it for this host and nothing but what it names is wrong. */
+  | {
+      readonly kind: 'refused'
+      readonly refusal: PlanRefusal
+      readonly detail: string
+      readonly plan?: Plan
+    }
 
 const COUNTER_JUMP_MAX = 1_000_000
 const CLOCK_SKEW_MAX_MS = 5 * 60 * 1000
@@ -50,10 +65,17 @@ export function accept(bytes: Uint8Array, context: AcceptContext): Acceptance {
   const opened = openPlan(bytes, context.directorKeys)
   if (opened.kind === 'refused') return opened
   const { plan, payloadSha256 } = opened
+  const { trustExpiresAtMs, nowMs, timeFloorMs } = context
+  if (trustExpiresAtMs !== null && trustExpiresAtMs <= Math.max(nowMs, timeFloorMs)) {
+    return refuse('TrustExpired', `trust bundle expired at ${new Date(trustExpiresAtMs).toISOString()}`)
+  }
   if (plan.hostId !== context.hostId) return refuse('OtherHost', `it names host ${plan.hostId.slice(0, 64)}`)
   const repeated = judgeSequence(plan, payloadSha256, context.last)
   if (repeated !== null) return repeated
-  return judgeContent(plan, context) ?? { kind: 'accepted', plan, payloadSha256 }
+  return (
+    judgeContent(plan, context) ??
+    judgeImage(plan, context.release) ?? { kind: 'accepted', plan, payloadSha256 }
+  )
 }
 
 /** Replay barrier: a term never shrinks, and every counter is used for one plan only. */
@@ -92,6 +114,17 @@ function judgeContent(plan: Plan, { last, nowMs, timeFloorMs }: AcceptContext): 
   return null
 }
 
-function refuse(refusal: PlanRefusal, detail: string): Acceptance {
-  return { kind: 'refused', refusal, detail }
+/**
+ * The second key: what is signed is `digest`, which is also what is pulled, so that a manifest which is not part of it
+ * never gets here. A plan that grants nothing can make the host boot nothing, and must always get through.
+ */
+function judgeImage(plan: Plan, release: ReleaseRole | null): Acceptance | null {
+  if (release === null || (plan.stage === null && plan.activate === null)) return null
+  const verdict = judgePlanned(plan.image, plan.signatures ?? [], release)
+  if (verdict.kind === 'unsigned') return refuse('ImageUnsigned', verdict.message, plan)
+  return null
+}
+
+function refuse(refusal: PlanRefusal, detail: string, plan?: Plan): Acceptance {
+  return { kind: 'refused', refusal, detail, ...(plan !== undefined && { plan }) }
 }

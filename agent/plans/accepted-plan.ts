@@ -1,9 +1,11 @@
 import type { Plan } from '../../proto/plan.ts'
+import type { Guard } from '../update/floor.ts'
 import type { AcceptedPlan } from '../update/types.ts'
 
 /** What the update machine keeps of a plan. */
-export function toAcceptedPlan(plan: Plan, payloadSha256: string): AcceptedPlan {
-  const { fleet, rollout, generation, attempt, term, counter, image, health, limits, deny } = plan
+export function toAcceptedPlan(plan: Plan, payloadSha256: string, guard: Guard | null): AcceptedPlan {
+  const { fleet, rollout, generation, attempt, term, counter, image, health, limits, deny, allow, lint } =
+    plan
   return {
     payloadSha256,
     fleet,
@@ -16,6 +18,10 @@ export function toAcceptedPlan(plan: Plan, payloadSha256: string): AcceptedPlan 
     health,
     limits,
     deny,
+    // Left out where there is none: an agent that a fallback brings back must still read the state.
+    ...(allow === undefined ? {} : { allow }),
+    ...(lint === undefined ? {} : { lint }),
+    ...(guard === null ? {} : { guard }),
     issuedAtMs: Date.parse(plan.issuedAt),
     stageUntilMs: plan.stage === null ? null : Date.parse(plan.stage.until),
     activateUntilMs: plan.activate === null ? null : Date.parse(plan.activate.until),

@@ -5,5 +5,5 @@ export function expiryNotice(certificatePem: string, nowMs: number): string | nu
   const { validTo } = new X509Certificate(certificatePem)
   if (nowMs < Date.parse(validTo)) return null
   const found = `this host's certificate expired at ${new Date(validTo).toISOString()}, so its reports are refused`
-  return `${found}; check the clock, or put a new certificate.pem in its place and restart the agent`
+  return `${found}; check the clock, or put a new certificate.pem in its place`
 }

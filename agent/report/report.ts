@@ -3,6 +3,14 @@ import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
+/** A plan for this host that was not followed, newer than the one that is. */
+export type RefusedPlan = {
+  readonly plan: Pick<AcceptedPlan, 'rollout' | 'generation' | 'attempt' | 'term' | 'counter'>
+  /** A stable word, for example ImageUnsigned. */
+  readonly code: string
+  readonly message: string
+}
+
 export type HostDescription = {
   readonly hostName: string
   readonly architecture: string
@@ -11,6 +19,17 @@ export type HostDescription = {
   readonly agentVersion: string
   readonly driver: string
 }
+
+/** What the state does not know of the plans that come, or do not. */
+export type AboutPlans = {
+  readonly refused: RefusedPlan | null
+  /** When the newest was signed, where that is too long ago. */
+  readonly plansStaleSinceMs: number | null
+}
+
+const UNTROUBLED: AboutPlans = { refused: null, plansStaleSinceMs: null }
+const EVIDENCE_MAX = 32
+const EVIDENCE_LINE_MAX_LENGTH = 256
 
 const PHASES: Readonly<Record<MachinePhase, Phase>> = {
   Idle: Phase.IDLE,
@@ -21,14 +40,18 @@ const PHASES: Readonly<Record<MachinePhase, Phase>> = {
   Activating: Phase.ACTIVATING,
   Rebooting: Phase.REBOOTING,
   Verifying: Phase.VERIFYING,
+  Blessing: Phase.VERIFYING,
   Healthy: Phase.HEALTHY,
   Failed: Phase.FAILED,
   RollingBack: Phase.ROLLING_BACK,
+  // The way back is not over while it is not known whose fault it was.
+  Judging: Phase.ROLLING_BACK,
   RolledBack: Phase.ROLLED_BACK,
 }
 
 /** What the host says about itself, whole. */
-export function toReport(state: State, host: HostDescription): Report {
+export function toReport(state: State, host: HostDescription, about: AboutPlans = UNTROUBLED): Report {
+  const { plansStaleSinceMs, refused } = about
   const plan = planOf(state.at)
   const failure = failureOf(state.at)
   const reference = referenceTo(state.accepted, plan)
@@ -38,10 +61,11 @@ export function toReport(state: State, host: HostDescription): Report {
     phase: PHASES[state.at.phase],
     bootedDigest: state.booted.current?.digest ?? '',
     bootedManifestDigest: state.booted.current?.manifestDigest ?? '',
+    bootedVersion: versionOf(state, plan),
     targetDigest: plan?.image.digest ?? '',
     bootId: state.booted.bootId,
     health: { verdict: verdictOf(state.at, failure), failedChecks: [...(failure?.failedChecks ?? [])] },
-    ...(failure === null ? {} : { failure: { code: failure.code, message: failure.message } }),
+    ...(failure === null ? {} : { failure: toFailure(state.at, failure) }),
     facts: {
       architecture: host.architecture,
       osId: host.osId,
@@ -49,8 +73,12 @@ export function toReport(state: State, host: HostDescription): Report {
       agentVersion: host.agentVersion,
       driver: host.driver,
     },
+    defaultDigest: defaultDigestOf(state),
+    etcConflicts: [...state.etcConflicts],
     deniedDigests: [...state.deniedDigests],
     phaseEnteredAtMs: BigInt(state.phaseEnteredAtMs),
+    ...(refused === null ? {} : { refusedPlan: { ...refused, plan: toReference(refused.plan) } }),
+    plansStaleSinceMs: BigInt(plansStaleSinceMs ?? 0),
   })
 }
 
@@ -62,7 +90,18 @@ function referenceTo(accepted: AcceptedPlan | null, plan: AcceptedPlan | null) {
   if (accepted === null) return null
   const { rollout, generation, attempt } = plan ?? accepted
   const { term, counter } = accepted
+  return toReference({ rollout, generation, attempt, term, counter })
+}
+
+function toReference({ rollout, generation, attempt, term, counter }: RefusedPlan['plan']) {
   return { rollout, generation: BigInt(generation), attempt, term: BigInt(term), counter: BigInt(counter) }
+}
+
+/** Only plans tell a version, and only that of the image they name. */
+function versionOf({ accepted, booted }: State, plan: AcceptedPlan | null): string {
+  const running = booted.current?.manifestDigest
+  const known = [plan, accepted].find((each) => each?.image.manifestDigest === running)
+  return running == null ? '' : (known?.image.version ?? '')
 }
 
 function planOf(at: Position): AcceptedPlan | null {
@@ -73,7 +112,27 @@ function failureOf(at: Position): Failure | null {
   return 'failure' in at ? at.failure : null
 }
 
+/** The operation that moved the default is known; who else may have moved it is seen at the next start. */
+function defaultDigestOf({ at, booted }: State): string {
+  if (at.phase === 'Rebooting') return at.plan.image.digest
+  return booted.default?.digest ?? ''
+}
+
+/** With what the checks say of the image that came back: the failed checks of the report are the other one's. */
+function toFailure(at: Position, { code, message, evidence }: Failure) {
+  const running = at.phase === 'RolledBack' && at.running.kind === 'Failed' ? at.running.failedChecks : []
+  const found = running.map(({ name, detail }) => `running now, check ${name} failed: ${detail}`)
+  return { code, message, evidence: [...evidence, ...found].slice(0, EVIDENCE_MAX).map(shorten) }
+}
+
+function shorten(line: string): string {
+  return line.slice(0, EVIDENCE_LINE_MAX_LENGTH)
+}
+
+/** After a fallback of what runs now, as soon as that is known; the failed checks stay the other image's. */
 function verdictOf(at: Position, failure: Failure | null): Verdict {
   if (at.phase === 'Healthy') return Verdict.PASSED
+  if (at.phase === 'RolledBack' && at.running.kind === 'Passed') return Verdict.PASSED
+  if (at.phase === 'RolledBack' && at.running.kind === 'Failed') return Verdict.FAILED
   return failure !== null && failure.failedChecks.length > 0 ? Verdict.FAILED : Verdict.UNKNOWN
 }

@@ -22,6 +22,11 @@ export type StreamOptions = {
   readonly client: ServiceClient<typeof AgentService>
   readonly outbox: Outbox
   readonly heartbeatMs: number
+  readonly onAnswer: () => void
+  /** Number of the trust bundle that this host holds, told with every message; 0 before the first. */
+  readonly trustNumber: () => number
+  /** A bundle that may follow it; unverified. */
+  readonly onTrust: (envelope: Uint8Array) => void
   readonly signal: AbortSignal
 }
 
@@ -51,6 +56,8 @@ export function runStream(options: StreamOptions): Promise<StreamEnd> {
     signal.addEventListener('abort', stop, { once: true })
     call.on('data', (response: AttachResponse) => {
       acknowledged = true
+      options.onAnswer()
+      if (response.trustBundle.length > 0) options.onTrust(response.trustBundle)
       sender.acknowledge(response.acknowledgedThrough)
     })
     call.on('drain', () => sender.flush())
@@ -70,7 +77,7 @@ type Sender = { readonly flush: () => void; readonly acknowledge: (through: bigi
 /** The first message of a stream is the whole report, whatever an earlier stream sent. */
 function createSender(
   call: Call,
-  { outbox, heartbeatMs }: StreamOptions,
+  { outbox, heartbeatMs, trustNumber }: StreamOptions,
   timers: Set<NodeJS.Timeout>,
 ): Sender {
   let sequence = 0n
@@ -88,7 +95,7 @@ function createSender(
   }
   const send = (message: AttachRequest['message']): void => {
     sequence += 1n
-    blocked = !call.write(create(AttachRequestSchema, { sequence, message }))
+    blocked = !call.write(create(AttachRequestSchema, { sequence, message, trustBundle: trustNumber() }))
   }
   const sendReport = (): void => {
     if (outbox.report === null || outbox.reportBytes === sentBytes) return

@@ -48,7 +48,7 @@ export async function openAttachServer(
     address: `127.0.0.1:${port}`,
     received,
     reportsOf: (id) => reports.flatMap(({ hostId, report }) => (hostId === id ? [report] : [])),
-    waitFor: (fits, timeoutMs = 20_000) =>
+    waitFor: (fits, timeoutMs = 90_000) =>
       new Promise((resolve, reject) => {
         const past = reports.find(({ hostId, report }) => fits(hostId, report))
         if (past !== undefined) {

@@ -7,14 +7,23 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { identityUri } from '../../proto/identity.ts'
 import type { Identity } from '../../proto/identity.ts'
+import { makeTrust } from './trust.ts'
+import type { TestTrust } from './trust.ts'
 
 export type TestAuthority = {
   readonly caPem: string
   readonly directorKey: KeyObject
   readonly directorPem: string
+  readonly trust: TestTrust
   readonly issue: (identity: Identity) => { readonly keyPem: string; readonly certificatePem: string }
-  /** Sign the request in an identity directory as soon as it is there. */
-  readonly enrol: (directory: string, hostId: (spki: Buffer) => string) => Promise<string>
+  /** Files of the CA. */
+  readonly files: { readonly certificate: string; readonly key: string }
+  /** Sign the request in an identity directory as soon as it is there; `userFor` is of a NATS server with this CA. */
+  readonly enrol: (
+    directory: string,
+    hostId: (spki: Buffer) => string,
+    userFor?: (hostId: string, publicKey: string, nowMs: number) => Promise<string>,
+  ) => Promise<string>
   readonly close: () => void
 }
 
@@ -35,26 +44,32 @@ export function openTestAuthority(): TestAuthority {
   const subject = ['-subj', '/CN=test', '-days', '2']
   openssl('req', '-x509', '-new', '-key', file('ca.key'), ...subject, '-out', file('ca.pem'))
   const director = generateKeyPairSync('ed25519')
+  const caPem = readFileSync(file('ca.pem'), 'utf8')
+  const trust = makeTrust(director.publicKey, director.privateKey, caPem)
   const directorPem = director.publicKey.export({ type: 'spki', format: 'pem' }).toString()
   return {
-    caPem: readFileSync(file('ca.pem'), 'utf8'),
+    caPem,
     directorKey: director.privateKey,
     directorPem,
+    trust,
     issue: (identity) => {
       newKey(workshop, file('leaf.key'))
       openssl('req', '-new', '-key', file('leaf.key'), '-subj', '/CN=leaf', '-out', file('leaf.csr'))
       const certificatePem = sign(workshop, file('leaf.csr'), identity)
       return { keyPem: readFileSync(file('leaf.key'), 'utf8'), certificatePem }
     },
-    enrol: async (identityDirectory, hostId) => {
+    files: { certificate: file('ca.pem'), key: file('ca.key') },
+    enrol: async (identityDirectory, hostId, userFor = async () => 'no.server.asks') => {
       const request = join(identityDirectory, 'request.csr')
       while (!existsSync(request)) await delay(5)
       const pem = openssl('req', '-in', request, '-verify', '-noout', '-pubkey').toString()
       const spki = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
       const id = hostId(spki)
       const certificate = sign(workshop, request, { kind: 'host', hostId: id })
+      const natsKey = readFileSync(join(identityDirectory, 'nats.pub'), 'utf8').trim()
+      writeFileSync(join(identityDirectory, 'nats.jwt'), await userFor(id, natsKey, Date.now()))
       copyFileSync(file('ca.pem'), join(identityDirectory, 'ca.pem'))
-      writeFileSync(join(identityDirectory, 'director.pem'), directorPem)
+      writeFileSync(join(identityDirectory, 'trust.jsonl'), trust.first)
       writeFileSync(join(identityDirectory, 'certificate.pem'), certificate)
       return id
     },

@@ -1,11 +1,13 @@
 import { resume } from '../update/resume.ts'
 import { step } from '../update/step.ts'
+import type { Deployment, HostFacts, KnownDeployment } from '../update/facts.ts'
 import type {
   AcceptedPlan,
-  Deployment,
   Effect,
   Event,
-  HostFacts,
+  FailedCheck,
+  HealthChecks,
+  Image,
   ResultEvent,
   State,
 } from '../update/types.ts'
@@ -14,11 +16,13 @@ import { digestOf } from './plans.ts'
 /** A host as a value: what the update machine's effects do to it, without time or files. */
 export type HostModel = {
   bootNumber: number
-  deployments: Deployment[]
+  deployments: KnownDeployment[]
   currentId: string
   defaultId: string
   /** Every change of the default away from what ran, in order. */
   activations: string[]
+  /** Activated, and not booted since. */
+  tryingId: string | null
 }
 
 export function newHost(version = '0.0.0'): HostModel {
@@ -29,10 +33,16 @@ export function newHost(version = '0.0.0'): HostModel {
     currentId: first.deploymentId,
     defaultId: first.deploymentId,
     activations: [],
+    tryingId: null,
   }
 }
 
-export function deploymentOf(version: string, number: number): Deployment {
+export function deploymentOf(version: string, number: number): KnownDeployment {
+  return { ...rootOf(version, number), blessed: false, bad: null, version }
+}
+
+/** As `current` and `default` name it. */
+export function rootOf(version: string, number: number): Deployment {
   return {
     deploymentId: `${version}-work${number}`,
     digest: digestOf(version),
@@ -41,12 +51,19 @@ export function deploymentOf(version: string, number: number): Deployment {
 }
 
 export function factsOf(host: HostModel): HostFacts {
-  const find = (id: string) => host.deployments.find(({ deploymentId }) => deploymentId === id) ?? null
+  const find = (id: string): Deployment | null => {
+    const known = host.deployments.find((deployment) => deployment.deploymentId === id)
+    if (known === undefined) return null
+    const { deploymentId, digest, manifestDigest } = known
+    return { deploymentId, digest, manifestDigest }
+  }
+  const fallen = host.deployments.filter(({ bad }) => bad !== null)
   return {
     bootId: `boot-${host.bootNumber}`,
     current: find(host.currentId),
     default: find(host.defaultId),
     deployments: host.deployments,
+    evidence: fallen.map(({ deploymentId }) => `${deploymentId} was tried`),
   }
 }
 
@@ -55,38 +72,78 @@ export type Behaviour = {
   readonly sick: readonly string[]
   /** Versions that never come up. */
   readonly dead: readonly string[]
+  /** Versions that have no network. */
+  readonly offline: readonly string[]
+}
+
+/** What came up instead of what was to be tried wins, as the host itself sees to before the agent looks. */
+export function boot(host: HostModel, { dead }: Behaviour): void {
+  host.bootNumber += 1
+  if (!dead.includes(versionOf(host.defaultId))) host.currentId = host.defaultId
+  if (host.tryingId !== null && host.tryingId !== host.currentId) {
+    mark(host, host.tryingId, { bad: 'something else came up' })
+    host.defaultId = host.currentId
+  }
+  host.tryingId = null
+}
+
+function mark(host: HostModel, id: string, found: Partial<KnownDeployment>): void {
+  host.deployments = host.deployments.map((known) =>
+    known.deploymentId === id ? { ...known, ...found } : known,
+  )
 }
 
 /** Do what an effect does to the host; its result is null where the next start tells it. */
-export function perform(host: HostModel, effect: Effect, { sick, dead }: Behaviour): ResultEvent | null {
+export function perform(host: HostModel, effect: Effect, behaviour: Behaviour): ResultEvent | null {
   const { operation } = effect
   switch (effect.kind) {
     case 'pull':
-      return { kind: 'downloaded', operation, manifestDigest: effect.image.manifestDigest }
+      return { kind: 'downloaded', operation, ...labelled(effect.image) }
     case 'stage': {
       const made = deploymentOf(effect.image.version, host.deployments.length + 1)
       host.deployments.push(made)
-      return { kind: 'staged', operation, deploymentId: made.deploymentId }
+      return { kind: 'staged', operation, deploymentId: made.deploymentId, etcConflicts: [] }
     }
     case 'activate':
       host.activations.push(effect.deploymentId)
       host.defaultId = effect.deploymentId
+      host.tryingId = effect.deploymentId
       return { kind: 'activated', operation }
-    case 'rollback':
+    case 'bless':
+      mark(host, effect.deploymentId, { blessed: true })
+      return { kind: 'blessed', operation, version: versionOf(effect.deploymentId) }
+    case 'rollback': {
+      const left = host.currentId === effect.deploymentId ? host.tryingId : host.currentId
+      if (effect.bad !== null && left !== null) mark(host, left, { bad: effect.bad })
       host.defaultId = effect.deploymentId
+      host.tryingId = null
       return { kind: 'restored', operation }
+    }
     case 'reboot':
-      host.bootNumber += 1
-      if (!dead.includes(versionOf(host.defaultId))) host.currentId = host.defaultId
+      boot(host, behaviour)
       return null
     case 'checkHealth': {
-      const failed = sick.includes(versionOf(host.currentId))
-      const failedChecks = failed ? [{ name: 'web-up', detail: 'exit status 1' }] : []
+      const failedChecks = failedChecksOn(versionOf(host.currentId), effect.health, behaviour)
       return { kind: 'verdict', operation, failedChecks }
     }
     case 'forget':
       return null
   }
+}
+
+function labelled({ manifestDigest, version }: Image): { manifestDigest: string; version: string } {
+  return { manifestDigest, version }
+}
+
+function failedChecksOn(
+  version: string,
+  { checks, reachController }: HealthChecks,
+  { sick, offline }: Behaviour,
+): readonly FailedCheck[] {
+  const failed: FailedCheck[] = []
+  if (sick.includes(version)) failed.push(...checks.map((name) => ({ name, detail: 'exit status 1' })))
+  if (reachController && offline.includes(version)) failed.push({ name: 'reachController', detail: 'silent' })
+  return failed
 }
 
 export function versionOf(deploymentId: string): string {
@@ -107,7 +164,15 @@ export function acceptedPlan(version: string, changes: Partial<AcceptedPlan> = {
     image: { repository: 'registry.example/os/edge', digest, manifestDigest: digest, version },
     stageUntilMs: 1_000_000,
     activateUntilMs: 1_000_000,
-    health: { checks: ['web-up'], stableForMs: 0, deadlineMs: 10_000 },
+    health: {
+      units: [],
+      http: [],
+      checks: ['web-up'],
+      greenboot: false,
+      reachController: false,
+      stableForMs: 0,
+      deadlineMs: 10_000,
+    },
     limits: { maxReboots: 3, maxBytes: 1e9 },
     deny: [],
     ...changes,

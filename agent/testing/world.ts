@@ -3,8 +3,8 @@ import type { AcceptedPlan, FailedEvent, Phase } from '../update/types.ts'
 import { acceptedPlan, factsOf, newHost, take, turn } from './machine-model.ts'
 import type { Behaviour, World } from './machine-model.ts'
 
-/** Version 3 fails its checks, version 4 does not boot. */
-export const BEHAVIOUR: Behaviour = { sick: ['3'], dead: ['4'] }
+/** Version 3 fails its checks, version 4 does not boot, version 5 has no network. */
+export const BEHAVIOUR: Behaviour = { sick: ['3'], dead: ['4'], offline: ['5'] }
 export const NOW_MS = 1_000
 
 export function newWorld(): World {

@@ -1,10 +1,22 @@
-import { NO_RETRY, enter, mayActivate, mayStage, runs, sameStep, start, stay } from './transition.ts'
+import { checksOf, reachableAt, startChecks } from './health.ts'
+import {
+  NO_RETRY,
+  enter,
+  failureOf,
+  mayActivate,
+  mayStage,
+  runs,
+  sameStep,
+  start,
+  stay,
+} from './transition.ts'
 import type { AcceptedPlan, Commit, Position, State, Step, Verifying } from './types.ts'
 
 /** Take the next step that the accepted plan grants; from the commit point on the plan has no say. */
 export function advance(state: State, nowMs: number): Step {
   const { at, accepted: plan } = state
   if (plan === null) return stay(state)
+  if ('retry' in at && 'commit' in at) return stay(state)
   switch (at.phase) {
     case 'Idle':
       return begin(state, plan, nowMs)
@@ -19,9 +31,7 @@ export function advance(state: State, nowMs: number): Step {
       return proceed(state, at, plan, nowMs)
     case 'Verifying':
       return takeOver(state, at, plan, nowMs)
-    case 'Activating':
-    case 'Rebooting':
-    case 'RollingBack':
+    case 'Judging':
       return stay(state)
   }
 }
@@ -29,7 +39,9 @@ export function advance(state: State, nowMs: number): Step {
 type Ended = Extract<Position, { phase: 'Healthy' | 'Failed' | 'RolledBack' }>
 
 function beginAfter(state: State, at: Ended, plan: AcceptedPlan, nowMs: number): Step {
-  return sameStep(at.plan, plan) ? stay(state) : begin(state, plan, nowMs)
+  if (sameStep(at.plan, plan)) return stay(state)
+  const isChecking = at.phase === 'RolledBack' && at.running.kind === 'Unknown'
+  return isChecking ? abandon(state, nowMs) : begin(state, plan, nowMs)
 }
 
 /** Without an activation of ours nothing is in the balance, and another step may come in between. */
@@ -70,7 +82,7 @@ function begin(state: State, plan: AcceptedPlan, nowMs: number): Step {
   const { image } = plan
   if (state.deniedDigests.includes(image.digest)) {
     const message = `running ${image.digest}: it failed here before or is denied; name another image`
-    const failure = { code: 'DeniedDigest', message, failedChecks: [] }
+    const failure = failureOf('DeniedDigest', message)
     return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
   }
   if (runs(state, plan)) return verify(state, plan, null, nowMs)
@@ -84,14 +96,15 @@ export function download(state: State, plan: AcceptedPlan, nowMs: number): Step 
 
 export function stage(state: State, plan: AcceptedPlan, nowMs: number): Step {
   const next = enter(state, { phase: 'Staging', plan, retry: NO_RETRY }, nowMs)
-  return start(next, { kind: 'stage', image: plan.image, maxBytes: plan.limits.maxBytes })
+  const { image, limits, lint = null } = plan
+  return start(next, { kind: 'stage', image, maxBytes: limits.maxBytes, lint })
 }
 
 function activate(state: State, plan: AcceptedPlan, targetDeploymentId: string, nowMs: number): Step {
   const { current, bootId } = state.booted
   if (current === null) {
     const message = `activating ${plan.image.digest}: what runs now is no deployment, so nothing could be fallen back to`
-    const failure = { code: 'NoFallback', message, failedChecks: [] }
+    const failure = failureOf('NoFallback', message)
     return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
   }
   const commit = {
@@ -99,6 +112,7 @@ function activate(state: State, plan: AcceptedPlan, targetDeploymentId: string, 
     previousDeploymentId: current.deploymentId,
     bootId,
     rebootsUsed: 0,
+    reachableAtMs: reachableAt(state, nowMs),
   }
   const next = enter(state, { phase: 'Activating', plan, commit, retry: NO_RETRY }, nowMs)
   return start(next, { kind: 'activate', deploymentId: targetDeploymentId })
@@ -106,8 +120,8 @@ function activate(state: State, plan: AcceptedPlan, targetDeploymentId: string, 
 
 /** `commit` is null where the image ran already. The deadline counts from the boot, that is from here. */
 export function verify(state: State, plan: AcceptedPlan, commit: Commit | null, nowMs: number): Step {
-  const { checks, stableForMs, deadlineMs } = plan.health
+  const { stableForMs, deadlineMs } = plan.health
   const deadlineAtMs = nowMs + deadlineMs
   const next = enter(state, { phase: 'Verifying', plan, commit, deadlineAtMs }, nowMs)
-  return start(next, { kind: 'checkHealth', checks, stableForMs, deadlineMs })
+  return startChecks(next, plan, { health: checksOf(plan.health, commit), stableForMs, deadlineMs })
 }

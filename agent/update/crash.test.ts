@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { acceptedPlan, restart, settle, take, turn, versionOf } from '../testing/machine-model.ts'
+import { acceptedPlan, boot, restart, settle, take, turn, versionOf } from '../testing/machine-model.ts'
 import type { World } from '../testing/machine-model.ts'
 import { BEHAVIOUR, NOW_MS, newWorld } from '../testing/world.ts'
 import type { FailedEvent } from './types.ts'
@@ -21,7 +21,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant('failure' as const), retryable: fc.boolean() }),
   fc.record({
     kind: fc.constant('plan' as const),
-    version: fc.constantFrom('0', '1', '2', '3', '4'),
+    version: fc.constantFrom('0', '1', '2', '3', '4', '5'),
     stage: fc.boolean(),
     activate: fc.boolean(),
   }),
@@ -39,9 +39,7 @@ function happen(world: World, what: Happening, counter: number): void {
       turn(world, BEHAVIOUR, NOW_MS, true)
       break
     case 'powerCut':
-      world.host.bootNumber += 1
-      if (!BEHAVIOUR.dead.includes(versionOf(world.host.defaultId)))
-        world.host.currentId = world.host.defaultId
+      boot(world.host, BEHAVIOUR)
       restart(world, NOW_MS)
       break
     case 'failure':
@@ -70,11 +68,14 @@ function fail(world: World, retryable: boolean): void {
 }
 
 function publish(world: World, what: Extract<Happening, { kind: 'plan' }>, counter: number): void {
+  // An answer came with the plan.
+  world.disk = { ...world.disk, reachableAtMs: NOW_MS }
   const plan = acceptedPlan(what.version, {
     counter,
     generation: counter,
     stageUntilMs: what.stage ? 1_000_000 : null,
     activateUntilMs: what.activate ? 1_000_000 : null,
+    health: { ...acceptedPlan('0').health, reachController: true },
   })
   take(world, { kind: 'planAccepted', plan }, NOW_MS)
 }
@@ -92,7 +93,7 @@ it('converges to what the last plan wants, whatever crashed, failed or was withd
   fc.assert(
     fc.property(
       fc.array(happening, { maxLength: 60 }),
-      fc.constantFrom('1', '2', '3', '4'),
+      fc.constantFrom('1', '2', '3', '4', '5'),
       (story, last) => {
         const world = newWorld()
         for (const [index, what] of story.entries()) happen(world, what, index + 1)
@@ -102,7 +103,7 @@ it('converges to what the last plan wants, whatever crashed, failed or was withd
         calm(world)
         const { host, disk } = world
         expect(host.currentId).toBe(host.defaultId)
-        const broken = [...BEHAVIOUR.sick, ...BEHAVIOUR.dead].includes(last)
+        const broken = [...BEHAVIOUR.sick, ...BEHAVIOUR.dead, ...BEHAVIOUR.offline].includes(last)
         const denied = disk.deniedDigests.includes(acceptedPlan(last).image.digest)
         if (!broken && !denied) {
           expect(disk.at.phase).toBe('Healthy')
@@ -151,7 +152,7 @@ it('starts no activation that the newest plan does not grant', () => {
   )
 })
 
-it.each(['1', '3', '4'])('ends the same for image %s wherever the process is killed', (version) => {
+it.each(['1', '3', '4', '5'])('ends the same for image %s wherever the process is killed', (version) => {
   const outcome = (world: World) => [
     world.disk.at.phase,
     versionOf(world.host.currentId),

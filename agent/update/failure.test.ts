@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { acceptedPlan, factsOf, newHost, restart, settle, take } from '../testing/machine-model.ts'
+import { acceptedPlan, factsOf, newHost, restart, settle, take, turn } from '../testing/machine-model.ts'
 import { digestOf } from '../testing/plans.ts'
 import { BEHAVIOUR, NOW_MS, accept, failed, kindsOf, newWorld, worldIn } from '../testing/world.ts'
 import { initialState } from './resume.ts'
@@ -73,6 +73,22 @@ describe('a failed image', () => {
     }
     expect(world.disk.at).toMatchObject({ phase: 'RollingBack', failure: { code: 'RebootLimit' } })
     expect(kindsOf(world)).toEqual(['rollback'])
+    settle(world, BEHAVIOUR, NOW_MS)
+    expect(world.disk.at).toMatchObject({ phase: 'RolledBack', failure: { code: 'RebootLimit' } })
+    expect(world.host).toMatchObject({ currentId: '0-work1', defaultId: '0-work1', bootNumber: 6 })
+  })
+
+  it('is left for good however many boots its verdict took', () => {
+    const world = newWorld()
+    accept(world, acceptedPlan('3'))
+    while (world.disk.at.phase !== 'Verifying') turn(world, BEHAVIOUR, NOW_MS)
+    for (let boot = 2; boot <= 3; boot += 1) {
+      world.host.bootNumber += 1
+      restart(world, NOW_MS)
+    }
+    settle(world, BEHAVIOUR, NOW_MS)
+    expect(world.disk.at).toMatchObject({ phase: 'RolledBack', failure: { code: 'HealthFailed' } })
+    expect(world.host).toMatchObject({ currentId: '0-work1', defaultId: '0-work1' })
   })
 
   it('is left too when another one comes up while it is verified', () => {
@@ -159,7 +175,7 @@ describe('a failed operation', () => {
   it('of coming back ends when the previous deployment does not boot either', () => {
     const world = newWorld()
     accept(world, acceptedPlan('3'))
-    settle(world, { sick: ['3'], dead: ['0'] }, NOW_MS)
+    settle(world, { ...BEHAVIOUR, dead: ['0'] }, NOW_MS)
     expect(world.disk.at).toMatchObject({ phase: 'Failed', failure: { code: 'RollbackFailed' } })
     expect(world.host.bootNumber).toBe(4)
   })

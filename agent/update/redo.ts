@@ -1,6 +1,7 @@
 import { abandon, download, stage } from './advance.ts'
-import { mayActivate, mayStage, start } from './transition.ts'
-import { rollBack } from './fall-back.ts'
+import { checksOf, startChecks } from './health.ts'
+import { failureOf, mayActivate, mayStage, start } from './transition.ts'
+import { moveBack, rollBack } from './fall-back.ts'
 import type { Committing, Position, State, Step, Verifying } from './types.ts'
 
 type Preparing = Extract<Position, { phase: 'Downloading' | 'Staging' }>
@@ -16,15 +17,22 @@ export function redo(state: State, at: Retrying | Verifying, nowMs: number): Ste
       return activateAgain(state, at, nowMs)
     case 'Rebooting':
       return start(running(state, at), { kind: 'reboot' })
+    case 'Blessing':
+      return start(running(state, at), { kind: 'bless', deploymentId: at.commit.targetDeploymentId })
     case 'RollingBack':
-      return start(running(state, at), { kind: 'rollback', deploymentId: at.commit.previousDeploymentId })
+      return moveBack(running(state, at), at)
     case 'Verifying': {
-      const { checks, stableForMs, deadlineMs: wholeMs } = at.plan.health
-      // A clock that was set back must not make the deadline longer than it was.
-      const deadlineMs = Math.min(wholeMs, Math.max(0, at.deadlineAtMs - nowMs))
-      return start(state, { kind: 'checkHealth', checks, stableForMs, deadlineMs })
+      const { health: policy } = at.plan
+      const deadlineMs = leftUntil(at.deadlineAtMs, policy.deadlineMs, nowMs)
+      const { stableForMs } = policy
+      return startChecks(state, at.plan, { health: checksOf(policy, at.commit), stableForMs, deadlineMs })
     }
   }
+}
+
+/** A clock that was set back must not make the deadline longer than it was. */
+export function leftUntil(deadlineAtMs: number, wholeMs: number, nowMs: number): number {
+  return Math.min(wholeMs, Math.max(0, deadlineAtMs - nowMs))
 }
 
 function prepareAgain(state: State, at: Preparing, nowMs: number): Step {
@@ -40,7 +48,7 @@ function activateAgain(state: State, at: Committing, nowMs: number): Step {
     return start(running(state, at), { kind: 'activate', deploymentId: at.commit.targetDeploymentId })
   }
   const message = `activating ${at.commit.targetDeploymentId}: it failed ${at.retry.failures} times, and the grant is over`
-  return rollBack(state, { ...at, failure: { code: 'ActivateFailed', message, failedChecks: [] } }, nowMs)
+  return rollBack(state, { ...at, failure: failureOf('ActivateFailed', message) }, nowMs)
 }
 
 /** Failures stay counted while the operation runs again. */

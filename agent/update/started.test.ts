@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { digestOf } from '../testing/plans.ts'
 import { acceptedPlan, deploymentOf, factsOf, newHost, restart, take } from '../testing/machine-model.ts'
 import type { World } from '../testing/machine-model.ts'
 import { NOW_MS, failed, kindsOf, newWorld, worldIn } from '../testing/world.ts'
 import { initialState, resume } from './resume.ts'
 import { step, wakeAtMs } from './step.ts'
+import { failureOf } from './transition.ts'
 import type { State } from './types.ts'
 
 describe('time', () => {
@@ -35,6 +37,7 @@ describe('a start of the process', () => {
     ['Activating', 'activate'],
     ['Rebooting', 'reboot'],
     ['Verifying', 'checkHealth'],
+    ['Blessing', 'bless'],
   ] as const)('in %s begins with %s again', (phase, operation) => {
     const world = worldIn(phase)
     restarted(world)
@@ -50,6 +53,13 @@ describe('a start of the process', () => {
 
   it('in Downloading with an expired grant stops', () => {
     expect(restarted(worldIn('Downloading'), 2_000_000).at.phase).toBe('Idle')
+  })
+
+  it('in Activating begins anew where a repair threw the deployment away', () => {
+    const world = worldIn('Activating')
+    world.host.deployments.pop()
+    restarted(world)
+    expect(world.disk.at.phase).toBe('Downloading')
   })
 
   it('in Staged keeps the deployment while it is there', () => {
@@ -76,6 +86,14 @@ describe('a start of the process', () => {
     ],
     ['rolls back when another one came up', { defaultId: '1-work2', bootNumber: 2 }, 'RollingBack'],
     ['starts over when a power cut took the default', { bootNumber: 2 }, 'Activating'],
+    [
+      'does not try again what was tried already, and is marked bad',
+      {
+        bootNumber: 2,
+        deployments: [deploymentOf('0', 1), { ...deploymentOf('1', 2), bad: 'it did not come up' }],
+      },
+      'RolledBack',
+    ],
   ] as const)('in Activating %s', (_outcome, found, phase) => {
     const world = worldIn('Activating')
     Object.assign(world.host, found)
@@ -114,9 +132,16 @@ describe('a start of the process', () => {
 
   it.each(['Idle', 'Ready', 'Failed', 'RolledBack'] as const)('in %s only looks at what runs', (phase) => {
     const plan = acceptedPlan('1', { stageUntilMs: null })
-    const failure = { code: 'X', message: 'x', failedChecks: [] }
+    const failure = failureOf('X', 'x')
+    const running = { kind: 'Passed' } as const
     const world = newWorld()
-    const at = phase === 'Idle' ? { phase } : phase === 'Ready' ? { phase, plan } : { phase, plan, failure }
+    const positions = {
+      Idle: { phase: 'Idle' },
+      Ready: { phase: 'Ready', plan },
+      Failed: { phase: 'Failed', plan, failure },
+      RolledBack: { phase: 'RolledBack', plan, failure, running },
+    } as const
+    const at = positions[phase]
     world.disk = { ...world.disk, accepted: plan, at }
     world.host.bootNumber = 7
     expect(restarted(world)).toMatchObject({ at, booted: { bootId: 'boot-7' } })
@@ -126,6 +151,7 @@ describe('a start of the process', () => {
   it('does not tell a host without any state what to run', () => {
     const facts = factsOf(newHost('0'))
     const state = initialState(facts, NOW_MS)
-    expect(step(state, resume(state, facts), NOW_MS)).toEqual({ next: state, effects: [] })
+    const floors = [{ manifestDigest: digestOf('0'), version: '0', rollout: '' }]
+    expect(step(state, resume(state, facts), NOW_MS)).toEqual({ next: { ...state, floors }, effects: [] })
   })
 })

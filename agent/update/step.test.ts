@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { acceptedPlan, deploymentOf, factsOf, newHost, settle, take } from '../testing/machine-model.ts'
+import { acceptedPlan, factsOf, newHost, rootOf, settle, take } from '../testing/machine-model.ts'
 import { digestOf } from '../testing/plans.ts'
 import { BEHAVIOUR, NOW_MS, accept, failed, kindsOf, newWorld, worldIn } from '../testing/world.ts'
 import { step } from './step.ts'
@@ -16,10 +16,12 @@ describe('the way to a new image', () => {
       'Activating',
       'Rebooting',
       'Verifying',
+      'Blessing',
       'Healthy',
     ])
     expect(world.host).toMatchObject({ currentId: '1-work2', bootNumber: 2 })
-    expect(world.disk.booted).toEqual({ bootId: 'boot-2', current: deploymentOf('1', 2) })
+    const root = rootOf('1', 2)
+    expect(world.disk.booted).toEqual({ bootId: 'boot-2', current: root, default: root })
   })
 
   it('waits idle without permission to stage', () => {
@@ -81,7 +83,7 @@ describe('the way to a new image', () => {
 
   it('does not activate where nothing could be fallen back to', () => {
     const world = newWorld()
-    world.disk = { ...world.disk, booted: { bootId: 'boot-1', current: null } }
+    world.disk = { ...world.disk, booted: { bootId: 'boot-1', current: null, default: null } }
     accept(world, acceptedPlan('1'))
     settle(world, BEHAVIOUR, NOW_MS)
     expect(world.disk.at).toMatchObject({ phase: 'Failed', failure: { code: 'NoFallback' } })
@@ -93,22 +95,25 @@ describe('the way to a new image', () => {
     const { disk } = world
     const { operation } = disk
     for (const event of [
-      { kind: 'staged', operation: operation - 1, deploymentId: 'x' },
+      { kind: 'staged', operation: operation - 1, deploymentId: 'x', etcConflicts: [] },
       { kind: 'downloaded', operation, manifestDigest: digestOf('1') },
       { kind: 'activated', operation },
       { kind: 'restored', operation },
+      { kind: 'blessed', operation },
       { kind: 'verdict', operation, failedChecks: [] },
     ] as const) {
       expect(step(disk, event, NOW_MS)).toEqual({ next: disk, effects: [] })
     }
     const resting = newWorld().disk
-    const staged = { kind: 'staged', operation: 0, deploymentId: 'x' } as const
+    const staged = { kind: 'staged', operation: 0, deploymentId: 'x', etcConflicts: [] } as const
     expect(step(resting, staged, NOW_MS).next).toBe(resting)
     expect(step(resting, failed(newWorld()), NOW_MS).next).toBe(resting)
     expect(step(resting, { kind: 'timer' }, NOW_MS).next).toBe(resting)
-    expect(
-      step(resting, { kind: 'started', facts: factsOf(newHost('0')), found: 'Unmoved' }, NOW_MS),
-    ).toEqual({ next: resting, effects: [] })
+    const found = { ...resting, floors: [] }
+    expect(step(found, { kind: 'started', facts: factsOf(newHost('0')), found: 'Unmoved' }, NOW_MS)).toEqual({
+      next: found,
+      effects: [],
+    })
   })
 })
 
@@ -147,7 +152,18 @@ describe('a newer plan', () => {
     expect(world.disk.deniedDigests).toEqual([digestOf('1')])
   })
 
-  it.each(['Activating', 'Rebooting', 'Verifying', 'RollingBack'] as const)(
+  it('that allows the image again is followed, but only as a step of its own', () => {
+    const world = worldIn('Downloading')
+    const denied = { generation: 1, deny: [digestOf('1')] }
+    accept(world, acceptedPlan('1', { ...denied, counter: 2 }))
+    accept(world, acceptedPlan('1', { counter: 3, allow: [digestOf('1')] }))
+    expect(world.disk.at).toMatchObject({ phase: 'Failed', failure: { code: 'DeniedDigest' } })
+    accept(world, acceptedPlan('1', { counter: 4, attempt: 2, allow: [digestOf('1')] }))
+    expect(world.disk.at.phase).toBe('Downloading')
+    expect(world.disk.deniedDigests).toEqual([])
+  })
+
+  it.each(['Activating', 'Rebooting', 'Verifying', 'Blessing', 'RollingBack'] as const)(
     'has no say in %s, and is followed when that step has ended',
     (phase) => {
       const world = worldIn(phase, acceptedPlan(phase === 'RollingBack' ? '3' : '1'))

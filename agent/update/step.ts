@@ -2,7 +2,7 @@ import { abandon, advance } from './advance.ts'
 import { redo } from './redo.ts'
 import { onResult } from './results.ts'
 import { onStarted } from './started.ts'
-import { deny, mayStage, stay } from './transition.ts'
+import { allow, deny, mayStage, stay } from './transition.ts'
 import type { Event, State, Step } from './types.ts'
 
 /*
@@ -15,7 +15,10 @@ import type { Event, State, Step } from './types.ts'
  *                                      │     │                                               │ other booted
  *                            all passed│     │a check failed, deadline, too many boots       │
  *                                      ▼     ▼                                               ▼
- *                                  Healthy  RollingBack ── default set back, rebooted ──▶ RolledBack
+ *                               Blessing ──▶ RollingBack ── default set back, rebooted ──▶ RolledBack ◀─┐ checks of
+ *                                      │ cannot      │ only the network was lost             ▲     └────┘ what came back
+ *                                      ▼             ▼                                       │
+ *                                  Healthy        Judging ── does it answer here? ───────────┘
  *   An operation that cannot succeed ends in Failed; after the default may have changed, by way of RollingBack.
  */
 
@@ -26,7 +29,7 @@ import type { Event, State, Step } from './types.ts'
 export function step(state: State, event: Event, nowMs: number): Step {
   switch (event.kind) {
     case 'planAccepted':
-      return advance(deny({ ...state, accepted: event.plan }, event.plan.deny), nowMs)
+      return advance(deny({ ...allow(state, event.plan), accepted: event.plan }, event.plan.deny), nowMs)
     case 'started':
       return onStarted(state, event, nowMs)
     case 'timer':
@@ -35,6 +38,7 @@ export function step(state: State, event: Event, nowMs: number): Step {
     case 'staged':
     case 'activated':
     case 'restored':
+    case 'blessed':
     case 'verdict':
     case 'failed':
       return onResult(state, event, nowMs)

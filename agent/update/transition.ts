@@ -1,4 +1,4 @@
-import type { AcceptedPlan, Position, Retry, State, Step, Work } from './types.ts'
+import type { AcceptedPlan, Failure, Position, Retry, State, Step, Work } from './types.ts'
 
 /** As many as a report may carry; more, and the controller would not read it at all. */
 const DENIED_DIGESTS_MAX = 256
@@ -16,6 +16,10 @@ export function enter(state: State, at: Position, nowMs: number): State {
   return { ...state, at, phaseEnteredAtMs }
 }
 
+export function failureOf(code: string, message: string): Failure {
+  return { code, message, failedChecks: [], evidence: [] }
+}
+
 /** Start an operation; whatever an older one still says is void from here on. */
 export function start(state: State, work: Work): Step {
   const operation = state.operation + 1
@@ -28,6 +32,14 @@ export function deny(state: State, digests: readonly string[]): State {
   if (fresh.length === 0) return state
   const deniedDigests = [...state.deniedDigests, ...new Set(fresh)].slice(-DENIED_DIGESTS_MAX)
   return { ...state, deniedDigests }
+}
+
+/** Only where a step begins: what fails in it must not be allowed again by a repetition of its plan. */
+export function allow(state: State, plan: AcceptedPlan): State {
+  const allowed = plan.allow ?? []
+  if (state.accepted !== null && sameStep(state.accepted, plan)) return state
+  const deniedDigests = state.deniedDigests.filter((digest) => !allowed.includes(digest))
+  return deniedDigests.length === state.deniedDigests.length ? state : { ...state, deniedDigests }
 }
 
 export function mayStage(plan: AcceptedPlan, nowMs: number): boolean {

@@ -1,16 +1,6 @@
-export type Phase =
-  | 'Idle'
-  | 'Downloading'
-  | 'Ready'
-  | 'Staging'
-  | 'Staged'
-  | 'Activating'
-  | 'Rebooting'
-  | 'Verifying'
-  | 'Healthy'
-  | 'Failed'
-  | 'RollingBack'
-  | 'RolledBack'
+import type { HostFacts } from './facts.ts'
+import type { Floor, Guard } from './floor.ts'
+import type { LintPolicy, Staged } from './staged.ts'
 
 /** A plan that passed `accept()`, with its instants as milliseconds. */
 export type AcceptedPlan = {
@@ -30,6 +20,10 @@ export type AcceptedPlan = {
   readonly health: HealthPolicy
   readonly limits: { readonly maxReboots: number; readonly maxBytes: number }
   readonly deny: readonly string[]
+  readonly allow?: readonly string[]
+  readonly lint?: LintPolicy
+  /** Absent: the trust bundle names no approver, so that any version may follow. */
+  readonly guard?: Guard
 }
 
 export type Image = {
@@ -39,27 +33,20 @@ export type Image = {
   readonly version: string
 }
 
-export type HealthPolicy = {
+/** What must pass. */
+export type HealthChecks = {
+  /** systemd units that must be active. */
+  readonly units: readonly string[]
+  readonly http: readonly { readonly url: string }[]
+  /** Names of programs in the booted image. */
   readonly checks: readonly string[]
-  readonly stableForMs: number
-  readonly deadlineMs: number
+  /** Whether the image's greenboot directories count. */
+  readonly greenboot: boolean
+  /** Whether losing the network is a failure. */
+  readonly reachController: boolean
 }
 
-export type Deployment = {
-  readonly deploymentId: string
-  /** Null where the host does not know from which image it was made. */
-  readonly digest: string | null
-  readonly manifestDigest: string | null
-}
-
-/** What the host says about itself: the only truth that `resume` trusts. */
-export type HostFacts = {
-  readonly bootId: string
-  /** Null: the root that runs is no deployment. */
-  readonly current: Deployment | null
-  readonly default: Deployment | null
-  readonly deployments: readonly Deployment[]
-}
+export type HealthPolicy = HealthChecks & { readonly stableForMs: number; readonly deadlineMs: number }
 
 export type FailedCheck = { readonly name: string; readonly detail: string }
 
@@ -68,7 +55,15 @@ export type Failure = {
   readonly code: string
   readonly message: string
   readonly failedChecks: readonly FailedCheck[]
+  /** See HostFacts. */
+  readonly evidence: readonly string[]
 }
+
+/** What the checks say of the image that came back. */
+export type RunningVerdict =
+  | { readonly kind: 'Unknown' }
+  | { readonly kind: 'Passed' }
+  | { readonly kind: 'Failed'; readonly failedChecks: readonly FailedCheck[] }
 
 /** What must be known to come back; written before the default changes. */
 export type Commit = {
@@ -78,6 +73,8 @@ export type Commit = {
   readonly bootId: string
   /** Boots seen since the activation. */
   readonly rebootsUsed: number
+  /** When the controller last answered; null where that was too long before to blame the image for a lost network. */
+  readonly reachableAtMs: number | null
 }
 
 /** Retries of the operation of the present phase. `atMs` is null while the operation runs. */
@@ -91,9 +88,14 @@ export type Position =
   | { readonly phase: 'Staged'; readonly plan: AcceptedPlan; readonly targetDeploymentId: string }
   | Committing
   | Verifying
+  | Blessing
   | RollingBack
+  | Judging
   | { readonly phase: 'Healthy'; readonly plan: AcceptedPlan }
-  | { readonly phase: 'Failed' | 'RolledBack'; readonly plan: AcceptedPlan; readonly failure: Failure }
+  | { readonly phase: 'Failed'; readonly plan: AcceptedPlan; readonly failure: Failure }
+  | RolledBack
+
+export type Phase = Position['phase']
 
 export type Committing = {
   readonly phase: 'Activating' | 'Rebooting'
@@ -110,12 +112,35 @@ export type Verifying = {
   readonly deadlineAtMs: number
 }
 
+/** All checks passed; what remains is to make this what boots without being tried. */
+export type Blessing = {
+  readonly phase: 'Blessing'
+  readonly plan: AcceptedPlan
+  readonly commit: Commit
+  readonly retry: Retry
+}
+
 export type RollingBack = {
   readonly phase: 'RollingBack'
   readonly plan: AcceptedPlan
   readonly commit: Commit
   readonly failure: Failure
   readonly retry: Retry
+}
+
+/** Back on the previous image: does the network answer here, so that it was the image that lost it? */
+export type Judging = {
+  readonly phase: 'Judging'
+  readonly plan: AcceptedPlan
+  readonly failure: Failure
+  readonly deadlineAtMs: number
+}
+
+export type RolledBack = {
+  readonly phase: 'RolledBack'
+  readonly plan: AcceptedPlan
+  readonly failure: Failure
+  readonly running: RunningVerdict
 }
 
 /** All that the agent remembers; one JSON file. */
@@ -125,8 +150,18 @@ export type State = {
   readonly accepted: AcceptedPlan | null
   readonly at: Position
   readonly phaseEnteredAtMs: number
-  readonly booted: { readonly bootId: string; readonly current: Deployment | null }
-  /** Digests that failed here or were denied by a plan; never run again, whatever a later plan says. */
+  readonly booted: Pick<HostFacts, 'bootId' | 'current' | 'default'>
+  /** The image that was last proven healthy, and by what. */
+  readonly proven: { readonly manifestDigest: string; readonly health: HealthPolicy } | null
+  /** When the controller, or what brings its plans, last answered. */
+  readonly reachableAtMs: number | null
+  /** Files in /etc that both this host and the image last staged changed. */
+  readonly etcConflicts: readonly string[]
+  /** What lint found in the image last staged, and `Warn` let pass; absent: nothing. */
+  readonly lintFindings?: readonly string[]
+  /** What proved itself here, newest first; the others are the ways back. Absent: not known yet. */
+  readonly floors?: readonly Floor[]
+  /** Digests that failed here or were denied by a plan; never run again, unless a later step's plan allows it. */
   readonly deniedDigests: readonly string[]
   /** Number of the operation last started; a result that names another one is void. */
   readonly operation: number
@@ -138,10 +173,11 @@ export type Found = 'Unmoved' | 'Committed' | 'TargetBooted' | 'FellBack' | 'Res
 export type StartedEvent = { readonly kind: 'started'; readonly facts: HostFacts; readonly found: Found }
 
 export type ResultEvent = { readonly operation: number } & (
-  | { readonly kind: 'downloaded'; readonly manifestDigest: string }
-  | { readonly kind: 'staged'; readonly deploymentId: string }
+  | { readonly kind: 'downloaded'; readonly manifestDigest: string; readonly version?: string }
+  | ({ readonly kind: 'staged' } & Staged)
   | { readonly kind: 'activated' }
   | { readonly kind: 'restored' }
+  | { readonly kind: 'blessed'; readonly version?: string }
   | { readonly kind: 'verdict'; readonly failedChecks: readonly FailedCheck[] }
   | FailedEvent
 )
@@ -164,18 +200,29 @@ export type Event =
 
 export type Work =
   | { readonly kind: 'pull'; readonly image: Image; readonly maxBytes: number }
-  | { readonly kind: 'stage'; readonly image: Image; readonly maxBytes: number }
+  | {
+      readonly kind: 'stage'
+      readonly image: Image
+      readonly maxBytes: number
+      readonly lint: LintPolicy | null
+    }
   | { readonly kind: 'activate'; readonly deploymentId: string }
   | { readonly kind: 'reboot' }
   | {
       readonly kind: 'checkHealth'
-      readonly checks: readonly string[]
+      readonly health: HealthChecks
+      readonly repository: string
       readonly stableForMs: number
       /** What is left until the verdict is Failed. */
       readonly deadlineMs: number
     }
-  /** Make `deploymentId` what boots next; the reboot is an effect of its own. */
-  | { readonly kind: 'rollback'; readonly deploymentId: string }
+  /** Proven: from here on it boots without being tried. */
+  | { readonly kind: 'bless'; readonly deploymentId: string }
+  /**
+   * Make `deploymentId` what boots next; the reboot is an effect of its own. `bad` says why the one that is left
+   * must not be booted again; null: nothing is known against it.
+   */
+  | { readonly kind: 'rollback'; readonly deploymentId: string; readonly bad: string | null }
   /** Stop the operation that runs; its result is void. */
   | { readonly kind: 'forget' }
 

@@ -13,14 +13,20 @@ import type { OperatorClient } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
+import { eventRows, renderEvents } from '../render/audit.ts'
 import { describeFleet, describeHost, describeRollout } from '../render/describe.ts'
 import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
 import type { Style } from '../render/style.ts'
 import { withClient } from '../session.ts'
 import type { Session } from '../session.ts'
+import type { Terminal } from '../terminal.ts'
+import { lastEvents } from './last-events.ts'
 
-type Described = { readonly text: string; readonly data: unknown }
+/** `about`: as events --for takes it. */
+type Described = { readonly text: string; readonly data: unknown; readonly about: string }
+
+const EVENTS_SHOWN = 10
 
 export function runDescribe(
   session: Session,
@@ -29,11 +35,28 @@ export function runDescribe(
 ): Promise<ExitStatus> {
   const { type, name } = parseObject(words)
   return withClient(session, async (client) => {
-    const { text, data } = await describe(client, { type, name, style: styleFor(session.terminal.colour) })
-    const rendered = { table: () => text, json: () => renderJson(data), yaml: () => renderYaml(data) }
-    session.terminal.out(rendered[options.output]())
+    const { terminal } = session
+    const { about, data, text } = await describe(client, { type, name, style: styleFor(terminal.colour) })
+    switch (options.output) {
+      case 'json':
+        terminal.out(renderJson(data))
+        break
+      case 'yaml':
+        terminal.out(renderYaml(data))
+        break
+      case 'table':
+        terminal.out(`${text}\n${await eventsAbout(client, about, terminal)}`)
+    }
     return exitStatus.done
   })
+}
+
+async function eventsAbout(client: OperatorClient, about: string, terminal: Terminal): Promise<string> {
+  const entries = await lastEvents(client, about, EVENTS_SHOWN)
+  if (entries.length === 0) return 'Events: none that you may see\n'
+  const columns = terminal.interactive ? terminal.columns() : null
+  const lines = renderEvents(eventRows(entries, styleFor(terminal.colour)), columns)
+  return `Events, the newest last; for more: bootfleet events --for ${about}\n${lines.join('')}`
 }
 
 /** `host/till-17` and `host till-17` are the same. */
@@ -62,7 +85,7 @@ async function describe(
         'host',
         name,
       )
-      return described(HostStatusSchema, host, describeHost(host, style))
+      return { about: `host/${host.name}`, ...described(HostStatusSchema, host, describeHost(host, style)) }
     }
     case 'fleet':
     case 'fleets': {
@@ -72,11 +95,8 @@ async function describe(
         'fleet',
         name,
       )
-      return described(
-        FleetStatusSchema,
-        fleet,
-        status === undefined ? '' : describeFleet(status, fleet, style),
-      )
+      const text = status === undefined ? '' : describeFleet(status, fleet, style)
+      return { about: `fleet/${name}`, ...described(FleetStatusSchema, fleet, text) }
     }
     case 'rollout':
     case 'rollouts': {
@@ -86,7 +106,8 @@ async function describe(
         'rollout',
         name,
       )
-      return described(RolloutStatusSchema, rollout, describeRollout(rollout, style))
+      const text = describeRollout(rollout, Date.now(), style)
+      return { about: `rollout/${name}`, ...described(RolloutStatusSchema, rollout, text) }
     }
   }
   throw new CliError('BadUsage', `describe knows host, fleet and rollout, not "${type}"`)
@@ -96,7 +117,7 @@ function described<Schema extends DescMessage>(
   schema: Schema,
   message: MessageShape<Schema>,
   text: string,
-): Described {
+): Omit<Described, 'about'> {
   return { text, data: toData(schema, message) }
 }
 

@@ -29,6 +29,7 @@ export function addDevCommands(
   dev
     .command('demo')
     .description('the tour: a good update, a staged one, and a broken one that falls back by itself')
+    .addHelpText('after', '\nTakes --hosts <n> (5 unless given) and --keep as dev does.')
     .action(async () => {
       // --hosts and --keep are known to dev, which takes them from here too.
       const { hosts = 5, keep } = dev.opts()

@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { defaultContextPath } from '../context.ts'
+import { DEFAULT_NAME, locateContext, namedContextPath } from '../context.ts'
 import { openDev } from '../dev/dev.ts'
 import type { Dev } from '../dev/dev.ts'
 import { devFleet } from '../dev/repository.ts'
@@ -20,15 +20,16 @@ export async function runDev({ terminal }: Session, flags: DevFlags): Promise<Ex
   let ownsDefault = false
   try {
     dev = await openDev({ stateDir, hosts: flags.hosts, terminal })
-    const defaultPath = defaultContextPath(terminal)
+    const defaultPath = namedContextPath(DEFAULT_NAME, terminal)
     ownsDefault = await offerDefault(dev, defaultPath)
-    terminal.out(whatNext(dev, ownsDefault))
+    const used = await locateContext(undefined, terminal).catch(() => null)
+    terminal.out(whatNext(dev, ownsDefault && used?.path === defaultPath))
     await aborted(terminal.signal)
     terminal.note('» stopping\n')
     return exitStatus.done
   } finally {
     await dev?.close()
-    if (ownsDefault && dev !== null) await withdrawDefault(dev, defaultContextPath(terminal))
+    if (ownsDefault && dev !== null) await withdrawDefault(dev, namedContextPath(DEFAULT_NAME, terminal))
     if (!keep) await rm(stateDir, { recursive: true, force: true })
     terminal.note(keep ? `» state kept in ${stateDir}\n` : '» everything is stopped, unmounted and removed\n')
   }
@@ -55,13 +56,13 @@ async function isOurs(dev: Dev, defaultPath: string): Promise<boolean> {
   return ours !== null && (await readFile(defaultPath, 'utf8').catch(() => null)) === ours
 }
 
-function whatNext({ layout, hosts }: Dev, isDefault: boolean): string {
+function whatNext({ layout, hosts }: Dev, isUsed: boolean): string {
   const lines = [
     `ready: fleet "${devFleet}" of ${hosts.length} host${hosts.length === 1 ? '' : 's'}. In another terminal:`,
     '',
-    ...(isDefault ? [] : [`  export BOOTFLEET_CONTEXT=${layout.context}`]),
+    ...(isUsed ? [] : [`  export BOOTFLEET_CONTEXT=${layout.context}`]),
     '  bootfleet status                     where is the fleet',
-    '  bootfleet dev image 1.0.0            build and push an image; prints repository@digest',
+    '  bootfleet dev image 1.0.0            build, push and sign an image; prints repository@digest',
     `  git clone ${layout.gitDir} fleet`,
     '                                       put that digest into fleets/demo.yaml, commit, push',
     '  bootfleet status --wait              until every host runs it (exit status 0), or not (3)',

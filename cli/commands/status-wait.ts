@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import { SyncRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { SourceStatus, Status } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { shortHash } from '../../proto/picture/words.ts'
 import { call, closeClient, openClient, watchStatus } from '../client.ts'
 import type { OperatorClient } from '../client.ts'
 import type { Context } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
-import { shortHash } from '../render/words.ts'
 import type { Session } from '../session.ts'
 import { judge } from '../wait.ts'
 import type { WaitMemory, WaitTarget } from '../wait.ts'
@@ -19,6 +19,12 @@ export type WaitOptions = {
   readonly timeoutMs: number
 }
 export type Waited = { readonly status: Status | null; readonly exit: ExitStatus }
+
+const marks: ReadonlyMap<ExitStatus, string> = new Map([
+  [exitStatus.done, '✔'],
+  [exitStatus.paused, '‖'],
+  [exitStatus.superseded, '»'],
+])
 
 /** Ends when the revision is decided, at the timeout, or when interrupted; outages of the controller are waited out. */
 export async function waitForRevision(
@@ -62,7 +68,7 @@ async function follow(
     memory = step.memory
     if (step.verdict.kind === 'ended') {
       const { exit, message } = step.verdict
-      terminal.note(`${exit === exitStatus.done ? '✔' : '✖'} ${message}\n`)
+      terminal.note(`${marks.get(exit) ?? '✖'} ${message}\n`)
       return { status: last, exit }
     }
     say(step.verdict.message)

@@ -9,16 +9,18 @@ import { call, watchStatus } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
-import { openScreen } from '../render/screen.ts'
+import { openBlocks } from '../render/blocks.ts'
 import { renderFleet, renderStatus } from '../render/status.ts'
 import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
 import { loadContext, withClient } from '../session.ts'
 import type { Session } from '../session.ts'
+import type { Tty } from '../terminal.ts'
 import { waitForRevision } from './status-wait.ts'
 
 export type StatusOptions = {
   watch?: true
+  plain?: true
   wait?: true
   revision: string
   timeout: number
@@ -47,17 +49,25 @@ export async function runStatus(
       session.terminal.out(status === undefined ? '' : render(status, view))
       return exitStatus.done
     }
-    const screen = openScreen(session.terminal)
-    try {
-      for await (const seen of watchStatus(client, session.terminal.signal)) {
-        if (seen.kind === 'status') screen.show(render(seen.status, view))
-        else screen.warn(`${seen.why}; trying again`)
-      }
+    const tty = dashboardTty(session, options)
+    if (tty !== null) {
+      const { runDashboard } = await import('../dashboard/dashboard.ts')
+      await runDashboard(session, client, { tty, fleet })
       return exitStatus.done
-    } finally {
-      screen.close()
     }
+    const blocks = openBlocks(session.terminal)
+    for await (const seen of watchStatus(client, session.terminal.signal)) {
+      if (seen.kind === 'status') blocks.show(render(seen.status, view))
+      else blocks.warn(`${seen.why}; trying again`)
+    }
+    return exitStatus.done
   })
+}
+
+/** Null where a block per change is wanted, or nothing else is possible. */
+function dashboardTty({ terminal }: Session, { plain, output, headers }: StatusOptions): Tty | null {
+  const isForPeople = plain !== true && output === 'table' && headers
+  return isForPeople && terminal.environment['TERM'] !== 'dumb' ? terminal.tty : null
 }
 
 function render(

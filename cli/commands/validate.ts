@@ -1,24 +1,24 @@
-import { readFile, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { formatIssue } from '../../controller/desired-state/issue.ts'
 import { parseDesiredState } from '../../controller/desired-state/parse.ts'
-import { CliError } from '../errors.ts'
+import type { DesiredState } from '../../controller/desired-state/types.ts'
+import { readPermit } from '../../proto/permit.ts'
+import { readReleaseKey } from '../../proto/release-key.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
+import { readSourceFiles } from '../offline/files.ts'
 import type { Session } from '../session.ts'
 
-type File = { readonly path: string; readonly text: string }
-
-const maxFiles = 10_000
-const maxFileBytes = 1024 * 1024
-
-/** Paths are shown as typed, so that an editor can jump to them. */
 export async function runValidate({ terminal }: Session, dir: string): Promise<ExitStatus> {
-  const files = await readYamlFiles(dir)
+  const files = await readSourceFiles('validate', dir)
   const parsed = parseDesiredState(files)
   if (!parsed.ok) {
     for (const issue of parsed.issues) terminal.note(`${formatIssue(issue)}\n\n`)
     terminal.note(`${counted(files.length, 'file')}: ${counted(parsed.issues.length, 'error')}\n`)
+    return exitStatus.error
+  }
+  const unusable = [...unusableKeys(parsed.desiredState), ...unusablePermits(parsed.desiredState)]
+  if (unusable.length > 0) {
+    for (const message of unusable) terminal.note(`${message}\n`)
     return exitStatus.error
   }
   const fleets = counted(parsed.desiredState.fleets.length, 'fleet')
@@ -26,29 +26,23 @@ export async function runValidate({ terminal }: Session, dir: string): Promise<E
   return exitStatus.done
 }
 
-async function readYamlFiles(dir: string): Promise<File[]> {
-  const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch((cause: unknown) => {
-    throw new CliError(
-      'BadUsage',
-      `validate ${dir}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
+/** Only cryptography tells: the controller finds it when it verifies the first image. */
+function unusableKeys({ fleets }: DesiredState): readonly string[] {
+  return fleets.flatMap(({ declaredAt: { line, path }, name, verify }) =>
+    (verify?.keys ?? []).flatMap((key) => {
+      const read = key.kind === 'file' ? readReleaseKey(key.path, key.pem) : null
+      if (key.kind !== 'file' || read?.kind !== 'refused') return []
+      return [`${path}:${line}: fleet ${name}: key ${key.path} cannot be used: ${read.detail}`]
+    }),
+  )
+}
+
+/** Only whether it can be read: whose signatures count is said by `trust permit show`. */
+function unusablePermits({ permits = [] }: DesiredState): readonly string[] {
+  return permits.flatMap(({ path, text }) => {
+    const read = readPermit(text.trim())
+    return read.kind === 'invalid' ? [`${path}: the permit cannot be used: ${read.detail}`] : []
   })
-  const paths = entries
-    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.split('/').includes('.git'))
-    .toSorted()
-  if (paths.length > maxFiles)
-    throw new CliError('BadUsage', `validate ${dir}: ${paths.length} files, at most ${maxFiles}`)
-  const files: File[] = []
-  for (const path of paths) {
-    const { size } = await stat(path)
-    if (size > maxFileBytes)
-      throw new CliError('BadUsage', `validate ${path}: ${size} bytes, at most ${maxFileBytes}`)
-    files.push({ path, text: await readFile(path, 'utf8') })
-  }
-  return files
 }
 
 function counted(count: number, noun: string): string {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { natsServerConfig } from '../../trust/nats-server-config.ts'
 import type { PushedImage } from './image.ts'
 import type { DevLayout, HostLayout } from './layout.ts'
 import type { Ports } from './ports.ts'
@@ -8,17 +9,14 @@ export function registryAddress(ports: Ports): string {
   return `127.0.0.1:${ports.registry}`
 }
 
+/** As in production, but for its places. */
 export function natsConfig(layout: DevLayout, ports: Ports): string {
-  return `server_name: bootfleet-dev
-listen: 127.0.0.1:${ports.nats}
-http: 127.0.0.1:${ports.natsMonitor}
-jetstream {
-  store_dir: ${JSON.stringify(join(layout.natsDir, 'data'))}
-  sync_interval: always
-  max_memory_store: 64MB
-  max_file_store: 1GB
-}
-`
+  return natsServerConfig({
+    dir: layout.natsDir,
+    listen: `127.0.0.1:${ports.nats}`,
+    monitor: `127.0.0.1:${ports.natsMonitor}`,
+    storeDir: layout.natsStore,
+  })
 }
 
 export function registryConfig(layout: DevLayout, ports: Ports): string {
@@ -47,7 +45,16 @@ export function controllerConfig(layout: DevLayout, ports: Ports): string {
     registry: { plainHttpHosts: [registryAddress(ports)] },
     nats: { url: `nats://127.0.0.1:${ports.nats}`, monitorUrl: `http://127.0.0.1:${ports.natsMonitor}` },
     grpc: { listen: `127.0.0.1:${ports.controller}` },
+    join: {
+      listen: '127.0.0.1:0',
+      controllerAddress: `127.0.0.1:${ports.controller}`,
+      natsUrl: `nats://127.0.0.1:${ports.nats}`,
+    },
+    // What `bootfleet web` shows.
+    web: { listen: '127.0.0.1:0' },
     pki: { dir: layout.pkiDir },
+    // So that an analysis can be tried against something that listens on this machine.
+    analysis: { http: { hosts: ['127.0.0.1', 'localhost'] } },
     log: { level: 'info' },
   })
 }
@@ -93,9 +100,9 @@ export const simulatedFailure = '3.0.0'
 export function contextFile(layout: DevLayout, ports: Ports): string {
   const context = {
     address: `127.0.0.1:${ports.controller}`,
-    ca: join(layout.pkiDir, 'ca.pem'),
-    certificate: join(layout.pkiDir, 'operator.pem'),
-    key: join(layout.pkiDir, 'operator.key'),
+    ca: join(layout.operatorDir, 'ca.pem'),
+    certificate: join(layout.operatorDir, 'operator.pem'),
+    key: join(layout.operatorDir, 'operator.key'),
     devStateDir: layout.stateDir,
   }
   return `${JSON.stringify(context, null, 2)}\n`

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import * as z from 'zod'
 import { GetStatusRequestSchema, SyncRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { INIT_DEFAULTS, initTrust, isComplete } from '../../trust/init.ts'
+import { resignAccounts } from '../../trust/nats-resign.ts'
 import { call, closeClient, openClient } from '../client.ts'
 import type { OperatorClient } from '../client.ts'
 import { readContext } from '../context.ts'
@@ -77,6 +79,7 @@ export async function openDev({ stateDir, hosts, terminal }: DevOptions): Promis
       env,
       keep: (closeOne) => void opened.push(closeOne),
     }
+    await openTrust(setUp)
     await openPeers(setUp)
     const image = await openBaseImage(setUp, pushImage)
     await openRepository(layout, terminal.signal)
@@ -103,6 +106,21 @@ type SetUp = {
 async function serve(setUp: SetUp, spec: Omit<ServiceSpec, 'env'>): Promise<void> {
   const service = await openService({ ...spec, env: setUp.env }, setUp.layout, setUp.terminal.note)
   setUp.keep(service.stop)
+}
+
+/** One that an earlier version made lets everybody do in NATS what they may do by this one. */
+async function openTrust({ layout }: SetUp): Promise<void> {
+  const { trustDir, natsAccounts: path, natsAccountsKey: signerFile } = layout
+  if (!(await isComplete(trustDir))) await initTrust({ ...INIT_DEFAULTS, dir: trustDir })
+  try {
+    await resignAccounts({ path, signerFile, revoke: [], newKeysDir: null, nowMs: Date.now() })
+  } catch (cause) {
+    throw new CliError(
+      'StateInvalid',
+      `starting dev in ${layout.stateDir}: ${cause instanceof Error ? cause.message : String(cause)}; it was made by a version too old to go on with, so remove it or name another`,
+      { cause },
+    )
+  }
 }
 
 async function openPeers(setUp: SetUp): Promise<void> {
@@ -138,9 +156,10 @@ async function openController(setUp: SetUp): Promise<OperatorClient> {
   const program = await findProgram(tools, 'bootfleet-controller')
   const { signal } = terminal
   await mkdir(layout.controllerState, { recursive: true })
-  await run(process.execPath, [program, 'pki', 'init', '--dir', layout.pkiDir, '--if-missing'], { signal })
   await writeWhole(layout.controllerConfig, controllerConfig(layout, ports))
   await writeWhole(layout.context, contextFile(layout, ports))
+  const provision = [program, 'provision', '--config', layout.controllerConfig]
+  await run(process.execPath, [...provision, '--key', layout.natsProvisioner], { signal })
   await serve(setUp, {
     name: 'controller',
     command: process.execPath,

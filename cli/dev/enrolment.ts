@@ -1,13 +1,15 @@
 import { X509Certificate } from 'node:crypto'
-import { copyFile, mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import { EnrolHostRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { CHAIN_FILE, chainText } from '../../trust/chain-file.ts'
 import { call } from '../client.ts'
 import type { OperatorClient } from '../client.ts'
+import { natsUserKeyOf, writeIssued } from '../enrolment-files.ts'
 import { CliError } from '../errors.ts'
-import type { DevLayout, HostLayout } from './layout.ts'
+import type { HostLayout } from './layout.ts'
 import { writeWhole } from './state-file.ts'
 
 const requestTimeoutMs = 60_000
@@ -16,7 +18,6 @@ const leastLeftMs = 12 * 3_600_000
 
 /** Gives a host its certificate, as an operator would: the agent made the key and keeps it. */
 export async function enrol(
-  layout: DevLayout,
   host: HostLayout,
   {
     client,
@@ -31,13 +32,12 @@ export async function enrol(
   await mkdir(host.identity, { recursive: true, mode: 0o700 })
   if (await isEnrolled(host)) return
   const certificateRequestPem = await waitForFile(join(host.identity, 'request.csr'), signal)
-  const request = create(EnrolHostRequestSchema, { certificateRequestPem, name: host.name, labels })
+  const natsUserPublicKey = await natsUserKeyOf(host.identity)
+  const wanted = { certificateRequestPem, name: host.name, labels, natsUserPublicKey }
+  const request = create(EnrolHostRequestSchema, wanted)
   const answer = await untilAnswered(() => call(client, client.service.enrolHost, request), signal)
-  await writeWhole(join(host.identity, 'ca.pem'), answer.certificateAuthorityPem)
-  const director = join(host.identity, 'director.pem')
-  await copyFile(join(layout.pkiDir, 'director.pem'), `${director}.new`)
-  await rename(`${director}.new`, director)
-  await writeWhole(join(host.identity, 'certificate.pem'), answer.certificatePem)
+  await writeWhole(join(host.identity, CHAIN_FILE), chainText(answer.trustBundles))
+  await writeIssued(host.identity, answer)
 }
 
 /** Asked twice is answered the same: the host is known by its key. */

@@ -52,7 +52,7 @@ export async function openHost(options: FleetOptions, name: string): Promise<Ser
   }
   try {
     const labels = { site: 'dev', ring: name === 'host-1' ? 'canary' : 'rest' }
-    await enrol(layout, host, { client, labels, signal: terminal.signal })
+    await enrol(host, { client, labels, signal: terminal.signal })
   } catch (error) {
     await close()
     throw error

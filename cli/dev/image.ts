@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CliError } from '../errors.ts'
 import type { DevLayout } from './layout.ts'
 import { run } from './process.ts'
+import { signImage } from './sign-image.ts'
 
 export type ImageRequest = { readonly version: string; readonly broken: boolean }
 export type PushedImage = { readonly repository: string; readonly digest: string }
@@ -33,7 +34,7 @@ else
 fi
 `
 
-/** Builds a small image of a whole system and pushes it to the registry on this machine. */
+/** Builds a small image of a whole system, pushes it to the registry on this machine and signs it as a release. */
 export async function buildImage(
   layout: DevLayout,
   tools: {
@@ -76,7 +77,9 @@ export async function buildImage(
     const image = await buildah('commit', '--quiet', '--rm', '--format', 'oci', container)
     const target = `docker://${repository}:${version}`
     await buildah('push', '--quiet', '--tls-verify=false', '--digestfile', digestFile, image, target)
-    return { repository, digest: (await readFile(digestFile, 'utf8')).trim() }
+    const pushed = { repository, digest: (await readFile(digestFile, 'utf8')).trim() }
+    await signImage(pushed, layout.releaseKey, tools.signal)
+    return pushed
   } finally {
     await rm(work, { recursive: true, force: true })
   }

@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { ACCOUNT_SIGNER_FILE, PROVISIONER_SIGNER_FILE } from '../../trust/nats-files.ts'
+import { NATS_ACCOUNTS_FILE } from '../../trust/nats-server-config.ts'
 
 /** Where everything of one dev lives. Short names: unix sockets may be put below. */
 export type DevLayout = ReturnType<typeof devLayout>
@@ -13,13 +15,20 @@ export function devLayout(stateDir: string) {
     base: at('base-image.json'),
     pids: at('pids'),
     logs: at('logs'),
-    natsDir: at('nats'),
-    natsConfig: at('nats', 'nats.conf'),
+    natsStore: at('nats', 'data'),
+    natsDir: at('trust', 'nats'),
+    natsConfig: at('trust', 'nats', 'dev.conf'),
+    natsAccounts: at('trust', 'nats', NATS_ACCOUNTS_FILE),
+    natsAccountsKey: at('trust', 'root', ACCOUNT_SIGNER_FILE),
+    natsProvisioner: at('trust', 'provisioner', PROVISIONER_SIGNER_FILE),
     registryDir: at('registry'),
     registryConfig: at('registry', 'config.yml'),
     registriesConf: at('registries.conf'),
     gitDir: at('git', 'fleet.git'),
-    pkiDir: at('pki'),
+    trustDir: at('trust'),
+    pkiDir: at('trust', 'controller'),
+    operatorDir: at('trust', 'operator'),
+    releaseKey: at('trust', 'release', 'release.key'),
     controllerState: at('controller'),
     controllerConfig: at('controller.yaml'),
     build: at('build'),

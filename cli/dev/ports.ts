@@ -30,6 +30,13 @@ async function freePorts(): Promise<[number, number, number, number]> {
   return [first.port, second.port, third.port, fourth.port]
 }
 
+/** Free a moment ago: a server that takes it at once has it. */
+export async function freePort(): Promise<number> {
+  const held = await holdPort()
+  await held.release()
+  return held.port
+}
+
 async function holdPort(): Promise<{ readonly port: number; readonly release: () => Promise<void> }> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => {

@@ -10,6 +10,8 @@ export type RunOptions = {
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
+  /** How long it may clean up after it was asked to end. */
+  readonly graceMs?: number
 }
 
 /** A process that was started at this tick of the machine's clock; a pid alone may be another's by now. */
@@ -22,6 +24,7 @@ export type Child = {
 }
 
 const defaultTimeoutMs = 120_000
+const defaultGraceMs = 5_000
 const maxOutputBytes = 16 * 1024 * 1024
 
 /** Runs a program to its end and returns its stdout without the last newline. */
@@ -46,12 +49,12 @@ export async function run(
 export async function runShown(
   command: string,
   args: readonly string[],
-  options: RunOptions = {},
+  options: RunOptions & { readonly stdout?: 'inherit' | 'ignore' } = {},
 ): Promise<number> {
   const result = await execa(command, args, {
     ...execaOptions(options),
     reject: false,
-    stdout: 'inherit',
+    stdout: options.stdout ?? 'inherit',
     stderr: 'inherit',
   })
   options.signal?.throwIfAborted()
@@ -125,6 +128,7 @@ async function startTicksOf(pid: number): Promise<string | null> {
 function execaOptions(options: RunOptions) {
   return {
     timeout: options.timeoutMs ?? defaultTimeoutMs,
+    forceKillAfterDelay: options.graceMs ?? defaultGraceMs,
     stdin: 'ignore' as const,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),

@@ -16,8 +16,12 @@ export type Tools = {
 
 type Environment = Terminal['environment']
 
+export async function findProgramsDir(): Promise<string> {
+  return dirname(await realpath(process.argv[1] ?? ''))
+}
+
 export async function findTools(environment: Environment): Promise<Tools> {
-  const programsDir = dirname(await realpath(process.argv[1] ?? ''))
+  const programsDir = await findProgramsDir()
   const cached = join(programsDir, '..', '.cache', 'tools')
   return {
     programsDir,
@@ -34,7 +38,7 @@ export async function findTools(environment: Environment): Promise<Tools> {
 }
 
 /** The program of ours that starts as `node PATH`. */
-export async function findProgram(tools: Tools, name: string): Promise<string> {
+export async function findProgram(tools: Pick<Tools, 'programsDir'>, name: string): Promise<string> {
   const path = join(tools.programsDir, name)
   if (!(await isExecutable(path))) {
     throw new CliError('ToolMissing', `${path} is missing; build the programs first ("node build.mjs")`)
@@ -67,7 +71,7 @@ async function whySimulated(environment: Environment): Promise<string | null> {
   return null
 }
 
-async function onPath(environment: Environment, name: string): Promise<string | null> {
+export async function onPath(environment: Environment, name: string): Promise<string | null> {
   const directories = [...(environment['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
   for (const directory of directories) {
     if (directory !== '' && (await isExecutable(join(directory, name)))) return join(directory, name)

@@ -1,36 +1,46 @@
+import { conditionWords, hostWords } from '../../controller/rollout/state-words.ts'
 import type {
   FleetStatus,
   HostStatus,
   RolloutStatus,
   Status,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { bytesWord, imageWord } from '../../proto/picture/words.ts'
 import { renderFleet, renderRollout } from './status.ts'
 import type { Style } from './style.ts'
 import { renderTable } from './table.ts'
-import { bytesWord, imageWord, stateWord, timeWord } from './words.ts'
+import { stateWord, timeWord } from './words.ts'
 
 export function describeHost(host: HostStatus, style: Style): string {
   const labels = Object.entries(host.labels)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
+  const phase = host.phase === '' ? 'Pending' : host.phase
+  const conditions = host.conditions.map((each) => `${each}${inWords(conditionWords, each)}`)
   return renderTable([
     ['Name:', host.name],
     ['Host id:', host.hostId],
     ['Architecture:', orDash(host.architecture)],
     ['Labels:', orDash(labels.join(', '))],
     ['Fleet:', orDash(host.fleet)],
-    ['Phase:', stateWord(host.phase === '' ? 'Pending' : host.phase, style)],
+    ['Phase:', `${stateWord(phase, style)}${inWords(hostWords, phase)}`],
     ['Booted:', imageWord(host.bootedVersion, host.bootedDigest)],
     ['Digest:', orDash(host.bootedDigest)],
+    ...(host.defaultDigest === '' || host.defaultDigest === host.bootedDigest
+      ? []
+      : [['Boots next:', host.defaultDigest]]),
     ['Boot id:', orDash(host.bootId)],
     ['Health:', orDash(host.health)],
     ['Connected:', host.connected ? 'yes' : 'no'],
     ['Last seen:', timeWord(host.lastSeenAtMs)],
-    ['Conditions:', orDash(host.conditions.join(', '))],
+    ['Conditions:', orDash(conditions.join('; '))],
     ...(host.totalBytes === 0n
       ? []
       : [['Pulled:', `${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)}`]]),
     ...host.deniedDigests.map((digest) => ['Denied:', digest]),
+    ...host.etcConflicts.map((path) => ['/etc conflict:', path]),
+    ...(host.refusedPlan === '' ? [] : [['Refused plan:', host.refusedPlan]]),
+    ...host.evidence.map((line) => ['Evidence:', line]),
     ['Message:', orDash(host.message)],
   ])
 }
@@ -48,7 +58,7 @@ export function describeFleet(status: Status, fleet: FleetStatus, style: Style):
   return `${facts}\n${renderFleet(status, fleet, { style, headers: true })}`
 }
 
-export function describeRollout(rollout: RolloutStatus, style: Style): string {
+export function describeRollout(rollout: RolloutStatus, nowMs: number, style: Style): string {
   const facts = renderTable([
     ['Id:', rollout.id],
     ['Generation:', `${rollout.generation}`],
@@ -57,7 +67,12 @@ export function describeRollout(rollout: RolloutStatus, style: Style): string {
     ['Image:', `${rollout.repository}@${rollout.digest}`],
     ['From:', orDash(rollout.fromDigest)],
   ])
-  return `${facts}\n${renderRollout(rollout, style)}`
+  return `${facts}\n${renderRollout(rollout, nowMs, style)}`
+}
+
+/** A controller that is newer may have a state that is not known here. */
+function inWords(words: Readonly<Record<string, string>>, state: string): string {
+  return Object.hasOwn(words, state) ? ` (${words[state]})` : ''
 }
 
 function orDash(text: string): string {

@@ -2,11 +2,12 @@ import { create } from '@bufbuild/protobuf'
 import { expect, it } from 'vitest'
 import { StatusSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { Status } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
-import { openScreen } from './screen.ts'
+import { bytesWord } from '../../proto/picture/words.ts'
+import { openBlocks } from './blocks.ts'
 import { renderFleet, renderStatus } from './status.ts'
 import { plain, styleFor } from './style.ts'
 import { renderTable } from './table.ts'
-import { ageWord, bar, bytesWord } from './words.ts'
+import { ageWord, bar } from './words.ts'
 
 const digest = `sha256:${'9c41d0aa7b12'.padEnd(64, '0')}`
 const from = `sha256:${'51b7'.padEnd(64, '0')}`
@@ -51,7 +52,13 @@ function edge(source: { rejection?: { commit: string; issues: string[] }; error?
             { name: 'rest', state: 'Pending', hostsTotal: 107, message: 'waits for wave "tenth"' },
           ],
           attention: [
-            { hostName: 'till-17', phase: 'RolledBack', message: 'fell back', doneBytes: 0n, totalBytes: 0n },
+            {
+              hostName: 'till-17',
+              phase: 'RolledBack',
+              message: 'fell back',
+              evidence: 'entry bootfleet-9c41d0aa7b12-4 used its 3 tries',
+            },
+            { hostName: 'till-2', phase: 'Rebooting', message: 'rebooting' },
           ],
         },
       },
@@ -85,6 +92,8 @@ it('shows waves as bars and the hosts that need attention', () => {
     ' canary  1/1    ████████████████████  ✔ Succeeded  soaked 2h',
     ' rest    0/107  ░░░░░░░░░░░░░░░░░░░░  · Pending    waits for wave "tenth"',
     ' ✖ till-17  RolledBack  fell back',
+    '     entry bootfleet-9c41d0aa7b12-4 used its 3 tries',
+    ' · till-2   Rebooting   rebooting',
     ` ⊘ denied ${digest}: check web-up failed`,
     ` ⊘ denied ${from}: older`,
     '',
@@ -153,27 +162,36 @@ it('says ages and sizes in one unit', () => {
 
 it('writes a block per change, without control codes, where there is no terminal', () => {
   let out = ''
-  const screen = openScreen({
-    out: (text) => void (out += text),
-    note: () => undefined,
-    interactive: false,
-    environment: {},
-  })
-  for (const text of ['a\n', 'a\n', 'b\n']) screen.show(text)
-  screen.close()
+  const blocks = openBlocks({ out: (text) => void (out += text), note: () => undefined })
+  for (const text of ['a\n', 'a\n', 'b\n']) blocks.show(text)
   expect(out).toBe('a\n\nb\n')
 })
 
-it('gives the cursor back on a terminal', () => {
-  let out = ''
-  const screen = openScreen({
-    out: (text) => void (out += text),
-    note: () => undefined,
-    interactive: true,
-    environment: {},
+it('shows every source, the one in trouble by its name, and what a fleet waits for', () => {
+  const status = create(StatusSchema, {
+    sources: [
+      { name: 'apps', url: 'https://git.example/apps', branch: 'main', acceptedCommit: 'a'.repeat(40) },
+      {
+        name: 'platform',
+        url: 'https://git.example/platform',
+        branch: 'main',
+        acceptedCommit: 'b'.repeat(40),
+        rejection: { commit: 'c'.repeat(40), issues: ['platform/lab.yaml:3:1: no'] },
+        waiting: ['fleet lab: found 42.1.3 (sha256:aaaaaaaaaaaa), waits until 2026-11-22 10:00 UTC'],
+      },
+    ],
   })
-  screen.show('a\n')
-  screen.close()
-  expect(out.startsWith('\u001b[?25l')).toBe(true)
-  expect(out.endsWith('\u001b[?25h')).toBe(true)
+  const text = renderStatus(status, { style: plain, headers: true })
+  expect(text).toContain('source https://git.example/apps main · commit aaaaaaa\n')
+  expect(text).toContain('✖ commit ccccccc of source platform is rejected')
+  expect(text).toContain('◎ fleet lab: found 42.1.3')
+})
+
+it('tells a desired state without fleets from one that is not there yet', () => {
+  const noFleets = (acceptedCommit: string): string => {
+    const source = { url: 'file:///srv/fleet.git', branch: 'main', acceptedCommit }
+    return renderStatus(create(StatusSchema, { source, sources: [source] }), { style: plain, headers: true })
+  }
+  expect(noFleets('')).toContain('no fleets: no commit is in force yet\n')
+  expect(noFleets('3f2a91c0')).toContain('no fleets: the commit in force declares none\n')
 })

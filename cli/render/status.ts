@@ -4,10 +4,13 @@ import type {
   RolloutStatus,
   Status,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
-import { renderSource, renderSourceTrouble } from './source.ts'
+import { etaWords } from '../../proto/picture/eta.ts'
+import { limitWords } from '../../proto/picture/limits.ts'
+import { bytesWord, imageWord, shortHash } from '../../proto/picture/words.ts'
+import { renderSources, renderSourceTrouble } from './source.ts'
 import type { Style } from './style.ts'
 import { renderTable } from './table.ts'
-import { ageWord, bar, bytesWord, glyphOf, imageWord, shortHash, stateWord, timeWord } from './words.ts'
+import { ageWord, bar, glyphOf, stateWord, timeWord } from './words.ts'
 
 export type StatusView = { readonly style: Style; readonly headers: boolean }
 
@@ -16,12 +19,17 @@ const columns = ['FLEET', 'REVISION', 'IMAGE', 'STATUS', 'UPDATED', 'HEALTHY', '
 /** One line per fleet, then what a person must know: denied digests, a rejected commit, a source in trouble. */
 export function renderStatus(status: Status, { style, headers }: StatusView): string {
   const rows = status.fleets.map((fleet) => fleetRow(fleet, status.observedAtMs, style))
-  let text = headers && status.source !== undefined ? renderSource(status.source, style) : ''
+  let text = headers ? renderSources(status, style) : ''
   text += renderTable(headers ? [columns, ...rows] : rows)
-  if (rows.length === 0 && headers) text += style('quiet', 'no fleets: the commit in force declares none\n')
+  if (rows.length === 0 && headers) text += style('quiet', `no fleets: ${whyNone(status)}\n`)
   for (const fleet of status.fleets)
     text += deniedLines(fleet, style, { prefix: `${fleet.name}: `, only: fleet.digest })
-  return withTrouble(text, renderSourceTrouble(status.source, style))
+  return withTrouble(text, renderSourceTrouble(status, style))
+}
+
+function whyNone({ sources }: Status): string {
+  const isUnread = sources.some(({ acceptedCommit }) => acceptedCommit === '')
+  return isUnread ? 'no commit is in force yet' : 'the commit in force declares none'
 }
 
 /** One fleet with its rollout: waves as bars, then the hosts that need attention first. */
@@ -29,17 +37,24 @@ export function renderFleet(status: Status, fleet: FleetStatus, view: StatusView
   const { style } = view
   const row = fleetRow(fleet, status.observedAtMs, style)
   let text = renderTable(view.headers ? [columns, row] : [row])
-  if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, style)}`
+  const nowMs = Number(status.observedAtMs)
+  if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, nowMs, style)}`
+  if (fleet.limits !== undefined)
+    text += limitWords(fleet.limits, nowMs)
+      .map((words) => ` ${style('quiet', words)}\n`)
+      .join('')
   text += deniedLines(fleet, style, { prefix: '', only: null })
-  return withTrouble(text, renderSourceTrouble(status.source, style))
+  return withTrouble(text, renderSourceTrouble(status, style))
 }
 
-export function renderRollout(rollout: RolloutStatus, style: Style): string {
+export function renderRollout(rollout: RolloutStatus, nowMs: number, style: Style): string {
   const from = rollout.fromDigest === '' ? '' : `${imageWord(rollout.fromVersion, rollout.fromDigest)} → `
   const ended = rollout.endedAtMs === 0n ? '' : ` · ended ${timeWord(rollout.endedAtMs)}`
   const cause = rollout.pausedFor === '' ? '' : ` (${rollout.pausedFor})`
   let text = `${style('strong', rollout.fleet)} · rollout ${shortHash(rollout.commit)} · ${from}${imageWord(rollout.version, rollout.digest)} · ${stateWord(rollout.state, style)}${cause} · started ${timeWord(rollout.startedAtMs)}${ended}\n`
   if (rollout.message !== '') text += `${rollout.message}\n`
+  const eta = etaWords(rollout, nowMs)
+  if (eta !== '') text += `${eta}\n`
   const rows = rollout.waves.map((wave) => [
     ` ${wave.name}`,
     `${wave.hostsSucceeded}/${wave.hostsTotal}`,
@@ -48,8 +63,15 @@ export function renderRollout(rollout: RolloutStatus, style: Style): string {
     wave.message,
   ])
   if (rows.length > 0) text += renderTable([[' wave', 'hosts', 'updated', 'state', 'gate'], ...rows])
-  const hosts = rollout.attention.map((host) => attentionRow(host, style))
-  return hosts.length === 0 ? text : text + renderTable(hosts)
+  return text + attentionLines(rollout.attention, style)
+}
+
+/** Under each host that failed, what it saw of its failed boots. */
+function attentionLines(hosts: readonly HostInRollout[], style: Style): string {
+  if (hosts.length === 0) return ''
+  const lines = renderTable(hosts.map((host) => attentionRow(host, style))).split('\n')
+  const seen = hosts.map(({ evidence }) => (evidence === '' ? '' : `     ${style('quiet', evidence)}\n`))
+  return seen.map((evidence, index) => `${lines[index] ?? ''}\n${evidence}`).join('')
 }
 
 function fleetRow(fleet: FleetStatus, nowMs: bigint, style: Style): string[] {

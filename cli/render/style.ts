@@ -1,4 +1,4 @@
-export type Tone = 'good' | 'busy' | 'bad' | 'quiet' | 'strong'
+import type { Tone } from '../../proto/picture/words.ts'
 
 /** Paints text, or leaves it alone; a state is always told by glyph and word too. */
 export type Style = (tone: Tone, text: string) => string

@@ -13,6 +13,14 @@ export function parseAmount(value: string | number): Amount | null {
   return percentPattern.test(value) ? { kind: 'percent', percent: Number(value.slice(0, -1)) } : null
 }
 
+export function reachesAll(upTo: Amount | undefined): boolean {
+  return upTo?.kind === 'percent' && upTo.percent === 100
+}
+
+export function formatAmount(amount: Amount): string | number {
+  return amount.kind === 'count' ? amount.count : `${amount.percent}%`
+}
+
 export type Rounding = 'up-at-least-one' | 'down'
 
 /**

@@ -30,11 +30,23 @@ export function parseImageReference(text: string): ImageReference | null {
   if (colon < text.lastIndexOf('/')) return null
   const repository = text.slice(0, colon)
   const tag = text.slice(colon + 1)
-  return isRepository(repository) && tagPattern.test(tag) ? { kind: 'tag', repository, tag } : null
+  return isRepository(repository) && tagPattern.test(tag)
+    ? { kind: 'tag', repository, tag, minimumAgeMs: 0 }
+    : null
 }
 
+/** Of a range and of a fleet that is followed this is only a name to show: they have no reference of their own. */
 export function formatImageReference(image: ImageReference): string {
-  return image.kind === 'digest' ? `${image.repository}@${image.digest}` : `${image.repository}:${image.tag}`
+  switch (image.kind) {
+    case 'digest':
+      return `${image.repository}@${image.digest}`
+    case 'tag':
+      return `${image.repository}:${image.tag}`
+    case 'semver':
+      return `${image.repository} (versions ${image.range})`
+    case 'fleet':
+      return `what fleet ${image.fleet} runs`
+  }
 }
 
 /** `localhost:5000/os/edge` is the host `localhost:5000` and the path `os/edge`. */

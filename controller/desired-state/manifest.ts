@@ -1,21 +1,24 @@
 import type * as z from 'zod'
 import type { Flaw, YamlDocument } from './document.ts'
 import { formatFieldPath, quote } from './issue.ts'
-import { apiVersion, fleetSchema, rolloutStrategySchema } from './schema.ts'
-import { closest } from './spelling.ts'
+import { apiVersion } from './schema-forms.ts'
+import { manifestSchemas } from './schema.ts'
+import { didYouMean } from './spelling.ts'
 
 type ReadableDocument = Extract<YamlDocument, { readonly ok: true }>
 
 /** `content` is null when the document has flaws; its name is still declared, so that references to it hold. */
 export type Manifest = {
   readonly document: ReadableDocument
-  readonly kind: string
+  readonly kind: Kind
   readonly name: string
-  readonly content: z.output<typeof fleetSchema> | z.output<typeof rolloutStrategySchema> | null
+  readonly content: Content | null
 }
 
-const schemas = { Fleet: fleetSchema, RolloutStrategy: rolloutStrategySchema }
-const kinds = Object.keys(schemas)
+type Kind = keyof typeof manifestSchemas
+type Content = z.output<(typeof manifestSchemas)[Kind]>
+
+const kinds = Object.keys(manifestSchemas)
 
 export function readManifest(document: ReadableDocument): {
   manifest: Manifest | null
@@ -31,15 +34,19 @@ export function readManifest(document: ReadableDocument): {
       flaws: [{ offset: document.offsetOf(['apiVersion'], 'value'), message, suggestion }],
     }
   }
-  if (kind !== 'Fleet' && kind !== 'RolloutStrategy') {
+  if (!isKind(kind)) {
     const message = kind === undefined ? 'kind: is required' : `kind: ${quote(kind)} is not known`
     const suggestion = didYouMean(String(kind), kinds) ?? `known kinds: ${kinds.join(', ')}`
     return { manifest: null, flaws: [{ offset: document.offsetOf(['kind'], 'value'), message, suggestion }] }
   }
-  const parsed = schemas[kind].safeParse(document.value, { reportInput: true })
+  const parsed = manifestSchemas[kind].safeParse(document.value, { reportInput: true })
   const content = parsed.success ? parsed.data : null
   const flaws = parsed.success ? [] : parsed.error.issues.flatMap((issue) => flawsOf(issue, document))
   return { manifest: typeof name === 'string' ? { document, kind, name, content } : null, flaws }
+}
+
+function isKind(kind: unknown): kind is Kind {
+  return typeof kind === 'string' && Object.hasOwn(manifestSchemas, kind)
 }
 
 function headOf(value: unknown): { apiVersion: unknown; kind: unknown; name: unknown } {
@@ -65,15 +72,18 @@ function flawsOf(issue: z.core.$ZodIssue, document: ReadableDocument): readonly 
   }
   const text =
     issue.code === 'invalid_key' ? issue.issues.map(({ message }) => message).join(', ') : issue.message
-  const suggestion =
-    issue.code === 'invalid_value' && typeof issue.input === 'string'
-      ? didYouMean(issue.input, issue.values.map(String))
-      : null
-  const offset = document.offsetOf(path, issue.code === 'invalid_key' ? 'key' : 'value')
-  return [{ offset, message: `${formatFieldPath(path)}: ${text}`, suggestion }]
+  const offset = document.offsetOf(path, partOf(issue))
+  return [{ offset, message: `${formatFieldPath(path)}: ${text}`, suggestion: suggestionFor(issue) }]
 }
 
-export function didYouMean(word: string, candidates: readonly string[]): string | null {
-  const meant = closest(word, candidates)
-  return meant === null ? null : `did you mean "${meant}"?`
+function partOf(issue: z.core.$ZodIssue): 'key' | 'value' {
+  const isKey = issue.code === 'custom' ? issue.params?.['part'] === 'key' : issue.code === 'invalid_key'
+  return isKey ? 'key' : 'value'
+}
+
+function suggestionFor(issue: z.core.$ZodIssue): string | null {
+  if (issue.code === 'invalid_value' && typeof issue.input === 'string')
+    return didYouMean(issue.input, issue.values.map(String))
+  const suggestion: unknown = issue.code === 'custom' ? issue.params?.['suggestion'] : null
+  return typeof suggestion === 'string' ? suggestion : null
 }

@@ -27,6 +27,29 @@ function strategyOf(spec: string): Strategy | undefined {
   return accepted(strategy(spec), fleet('  strategy: careful\n')).fleets[0]?.strategy
 }
 
+const nothing: DesiredState = { fleets: [], hosts: [], freezes: [], removable: [] }
+const plainWave = {
+  selector: null,
+  soakMs: 0,
+  successThresholdPercent: 0,
+  maxSkippedPercent: 20,
+  onEmpty: 'Skip',
+  approval: null,
+}
+const plainLimits = {
+  analysis: [],
+  rate: null,
+  rollback: { scope: 'UpdatedHosts', maxUnavailable: { kind: 'percent', percent: 20 }, windows: 'Respect' },
+  budgets: [],
+  downloads: { maxConcurrent: 50, prefetch: 'NextWave' },
+  windows: [],
+  retry: {
+    limit: 2,
+    on: ['Download', 'Stage'],
+    backoff: { baseMs: 60_000, factor: 2, maxMs: 1_800_000 },
+  },
+}
+
 describe('a whole commit', () => {
   test('the smallest fleet gets every default written out', () => {
     expect(accepted(fleet())).toEqual({
@@ -35,14 +58,19 @@ describe('a whole commit', () => {
           name: 'edge',
           selector: { kind: 'all' },
           image: { kind: 'digest', repository: 'registry.example/os/edge', digest },
+          verify: null,
+          lint: 'Off',
           suspend: false,
+          requires: [],
+          downgrade: 'Deny',
+          deny: [],
           declaredAt: { path: 'f0.yaml', line: 1 },
           strategy: {
             name: 'default',
             waves: [
-              { name: 'canary', upTo: { kind: 'count', count: 1 }, soakMs: 0 },
-              { name: 'tenth', upTo: { kind: 'percent', percent: 10 }, soakMs: 0 },
-              { name: 'rest', upTo: { kind: 'percent', percent: 100 }, soakMs: 0 },
+              { ...plainWave, name: 'canary', upTo: { kind: 'count', count: 1 }, onEmpty: 'Block' },
+              { ...plainWave, name: 'tenth', upTo: { kind: 'percent', percent: 10 } },
+              { ...plainWave, name: 'rest', upTo: { kind: 'percent', percent: 100 } },
             ],
             maxUnavailable: { kind: 'percent', percent: 10 },
             failureLimit: {
@@ -56,10 +84,21 @@ describe('a whole commit', () => {
               healthMs: 600_000,
               waveMs: 86_400_000,
             },
-            health: { checks: [], stableForMs: 0 },
+            health: {
+              units: [],
+              http: [],
+              checks: [],
+              greenboot: true,
+              reachController: true,
+              stableForMs: 0,
+            },
+            ...plainLimits,
           },
         },
       ],
+      hosts: [],
+      freezes: [],
+      removable: [],
     })
   })
 
@@ -69,13 +108,25 @@ describe('a whole commit', () => {
   failureLimit: { max: 3, minAttempted: 7 }
   onFailure: Pause
   deadlines: { download: 1h, activate: 2m, health: 90s, wave: 2d }
-  health: { checks: [web-up], stableFor: 30s }
+  health:
+    units: [sshd.service, getty@tty1.service]
+    http: [{ url: http://127.0.0.1:8080/healthz }]
+    checks: [web-up]
+    greenboot: false
+    reachController: false
+    stableFor: 30s
 `
     expect(strategyOf(spec)).toEqual({
       name: 'careful',
       waves: [
-        { name: 'half', upTo: { kind: 'percent', percent: 50 }, soakMs: 5_400_000 },
-        { name: 'rest', upTo: { kind: 'percent', percent: 100 }, soakMs: 0 },
+        {
+          ...plainWave,
+          name: 'half',
+          upTo: { kind: 'percent', percent: 50 },
+          soakMs: 5_400_000,
+          onEmpty: 'Block',
+        },
+        { ...plainWave, name: 'rest', upTo: { kind: 'percent', percent: 100 } },
       ],
       maxUnavailable: { kind: 'count', count: 0 },
       failureLimit: {
@@ -84,11 +135,19 @@ describe('a whole commit', () => {
       },
       onFailure: { firstWave: 'Pause', later: 'Pause' },
       deadlines: { downloadMs: 3_600_000, activateMs: 120_000, healthMs: 90_000, waveMs: 172_800_000 },
-      health: { checks: ['web-up'], stableForMs: 30_000 },
+      health: {
+        units: ['sshd.service', 'getty@tty1.service'],
+        http: [{ url: 'http://127.0.0.1:8080/healthz' }],
+        checks: ['web-up'],
+        greenboot: false,
+        reachController: false,
+        stableForMs: 30_000,
+      },
+      ...plainLimits,
     })
     const otherLimit = strategyOf('  failureLimit: { minAttempted: 2 }\n  health: {}\n  deadlines: {}\n')
     expect(otherLimit?.failureLimit.firstWave).toEqual({ max: { kind: 'count', count: 0 }, minAttempted: 1 })
-    expect(otherLimit?.health).toEqual({ checks: [], stableForMs: 0 })
+    expect(otherLimit?.health).toMatchObject({ checks: [], greenboot: true, stableForMs: 0 })
   })
 
   test('fleets are sorted by name, whatever the order of files and documents', () => {
@@ -107,13 +166,13 @@ describe('a whole commit', () => {
       ['b', 1],
       ['c', 3],
     ])
-    expect(accepted()).toEqual({ fleets: [] })
-    expect(accepted('', '# x\n', '---\n---\n...\n', '%YAML 1.2\n')).toEqual({ fleets: [] })
+    expect(accepted()).toEqual(nothing)
+    expect(accepted('', '# x\n', '---\n---\n...\n', '%YAML 1.2\n')).toEqual(nothing)
   })
 
   test('a fleet may follow a tag', () => {
     const followed = fleet().replace(/digest: .*"/, 'tag: stable')
-    const expected = { kind: 'tag', repository: 'registry.example/os/edge', tag: 'stable' }
+    const expected = { kind: 'tag', repository: 'registry.example/os/edge', tag: 'stable', minimumAgeMs: 0 }
     expect(accepted(followed).fleets[0]?.image).toEqual(expected)
   })
 

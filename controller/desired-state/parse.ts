@@ -3,109 +3,87 @@ import { codeFrame } from './code-frame.ts'
 import { readYaml } from './document.ts'
 import type { Flaw, YamlFile } from './document.ts'
 import { quote } from './issue.ts'
-import { didYouMean, readManifest } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
-import { builtInStrategyName, withDefaults } from './strategy-defaults.ts'
-import type { Fleet, Issue, ParseResult, SourceFile, Strategy } from './types.ts'
+import { flawAt, lineOf } from './located.ts'
+import type { Complain, Located } from './located.ts'
+import { readManifest } from './manifest.ts'
+import { isPermitFile, maxPermits, readPermitFile, tooManyPermits } from './permits.ts'
+import { isAllowRemoval, readAllowRemoval } from './removal.ts'
+import { resolveManifests } from './resolve.ts'
+import type { Issue, ParseResult, SourceFile } from './types.ts'
+import { isKeyFile } from './verification.ts'
 
 /** Enough to work with; a broken generator must not flood status. */
 export const maxIssues = 50
-
-type Located = { readonly manifest: Manifest; readonly file: SourceFile; readonly yaml: YamlFile }
 
 /** All files of a commit, taken whole or not at all. */
 export function parseDesiredState(files: readonly SourceFile[]): ParseResult {
   const issues: Issue[] = []
   const located: Located[] = []
+  const removable = new Set<string>()
+  const permits: Pick<SourceFile, 'path' | 'text'>[] = []
+  const keyFiles = new Map(
+    files.flatMap((file) => (isKeyFile(file.path) ? [[file.path, file] as const] : [])),
+  )
+  const note = (flaws: readonly Flaw[], file: SourceFile, positionOf: YamlFile['positionOf']) => {
+    for (const flaw of flaws.slice(0, maxIssues - issues.length)) issues.push(issueOf(flaw, file, positionOf))
+  }
   for (const file of files.toSorted((left, right) => byCodeUnits(left.path, right.path))) {
+    if (isKeyFile(file.path)) continue
+    if (isAllowRemoval(file.path)) {
+      const { flaws, names, positionOf } = readAllowRemoval(file.text)
+      for (const name of names) removable.add(name)
+      note(flaws, file, positionOf)
+      continue
+    }
+    if (isPermitFile(file.path)) {
+      const { flaws, positionOf } = readPermitFile(file)
+      permits.push({ path: file.path, text: file.text })
+      note(permits.length > maxPermits ? [tooManyPermits, ...flaws] : flaws, file, positionOf)
+      continue
+    }
     const yaml = readYaml(file.text)
     for (const document of yaml.documents) {
       const { manifest, flaws } = document.ok
         ? readManifest(document)
         : { manifest: null, flaws: document.flaws }
       if (manifest !== null) located.push({ manifest, file, yaml })
-      for (const flaw of flaws.slice(0, maxIssues - issues.length)) issues.push(issueOf(flaw, file, yaml))
+      note(flaws, file, yaml.positionOf)
     }
   }
-  const complain = ({ file, yaml }: Located, flaw: Flaw) => {
-    if (issues.length < maxIssues) issues.push(issueOf(flaw, file, yaml))
+  const complain: Complain = ({ file, yaml }, flaw) => {
+    if (issues.length < maxIssues) issues.push(issueOf(flaw(), file, yaml.positionOf))
   }
   refuseDuplicates(located, complain)
-  const fleets = resolveFleets(located, complain)
+  const resolved = resolveManifests(located, keyFiles, complain)
   return issues.length === 0
-    ? { ok: true, desiredState: { fleets } }
+    ? {
+        ok: true,
+        desiredState: {
+          ...resolved,
+          removable: [...removable].toSorted(byCodeUnits),
+          ...(permits.length > 0 && { permits }),
+        },
+      }
     : { ok: false, issues: issues.toSorted(byPosition) }
 }
-
-type Complain = (about: Located, flaw: Flaw) => void
 
 function refuseDuplicates(located: readonly Located[], complain: Complain): void {
   const first = new Map<string, Located>()
   for (const current of located) {
-    const { kind, name, document } = current.manifest
-    const offset = document.offsetOf(['metadata', 'name'], 'value')
-    const flaw = (text: string): Flaw => ({ offset, message: `metadata.name: ${text}`, suggestion: null })
-    if (kind === 'RolloutStrategy' && name === builtInStrategyName) {
-      complain(current, flaw(`"${name}" is the name of the built-in strategy; take another`))
-    }
+    const { kind, name } = current.manifest
     const other = first.get(`${kind}/${name}`)
-    if (other === undefined) first.set(`${kind}/${name}`, current)
-    else
-      complain(
-        current,
-        flaw(`a second ${kind} ${quote(name)}; the first is at ${other.file.path}:${lineOf(other)}`),
-      )
-  }
-}
-
-function resolveFleets(located: readonly Located[], complain: Complain): readonly Fleet[] {
-  const strategies = new Map<string, Strategy>([[builtInStrategyName, withDefaults(builtInStrategyName, {})]])
-  const declared = new Set([builtInStrategyName])
-  for (const { manifest } of located) {
-    if (manifest.kind === 'RolloutStrategy') declared.add(manifest.name)
-    if (manifest.content?.kind === 'RolloutStrategy') {
-      const strategy = withDefaults(manifest.name, manifest.content.spec)
-      strategies.set(manifest.name, strategy)
+    if (other === undefined) {
+      first.set(`${kind}/${name}`, current)
+      continue
     }
+    const place = `${other.file.path}:${lineOf(other)}`
+    const message = `metadata.name: a second ${kind} ${quote(name)}; the first is at ${place}`
+    complain(current, () => flawAt(current, ['metadata', 'name'], { message }))
   }
-  for (const current of located) refuseUnreachableHealth(current, strategies, complain)
-  const fleets: Fleet[] = []
-  for (const current of located) {
-    const { name, content, document } = current.manifest
-    if (content?.kind !== 'Fleet') continue
-    const { selector, image, suspend = false, strategy: wanted = builtInStrategyName } = content.spec
-    const strategy = strategies.get(wanted)
-    const declaredAt = { path: current.file.path, line: lineOf(current) }
-    if (strategy !== undefined) fleets.push({ name, selector, image, strategy, suspend, declaredAt })
-    if (declared.has(wanted)) continue
-    const message = `spec.strategy: there is no RolloutStrategy ${quote(wanted)}`
-    const offset = document.offsetOf(['spec', 'strategy'], 'value')
-    complain(current, { offset, message, suggestion: didYouMean(wanted, [...declared]) })
-  }
-  return fleets.toSorted((left, right) => byCodeUnits(left.name, right.name))
 }
 
-/** Only visible once defaults are in: the one may be written and the other not. */
-function refuseUnreachableHealth(
-  current: Located,
-  strategies: ReadonlyMap<string, Strategy>,
-  complain: Complain,
-): void {
-  const { content, document, name } = current.manifest
-  const strategy = content?.kind === 'RolloutStrategy' ? strategies.get(name) : undefined
-  if (strategy === undefined || strategy.health.stableForMs < strategy.deadlines.healthMs) return
-  const offset = document.offsetOf(['spec', 'health', 'stableFor'], 'value')
-  const message =
-    'spec.health.stableFor: is not shorter than deadlines.health, so that no host could become healthy'
-  complain(current, { offset, message, suggestion: null })
-}
-
-function lineOf({ manifest, yaml }: Located): number {
-  return yaml.positionOf(manifest.document.startOffset).line
-}
-
-function issueOf(flaw: Flaw, file: SourceFile, yaml: YamlFile): Issue {
-  const { line, column } = yaml.positionOf(flaw.offset)
+function issueOf(flaw: Flaw, file: SourceFile, positionOf: YamlFile['positionOf']): Issue {
+  const { line, column } = positionOf(flaw.offset)
   const { message, suggestion } = flaw
   return { path: file.path, line, column, message, suggestion, frame: codeFrame(file.text, line, column) }
 }

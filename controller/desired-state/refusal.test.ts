@@ -25,17 +25,17 @@ describe('what is refused, and where', () => {
       fleet('  strateggy: x\n'),
       '7:3: spec.strateggy: unknown field; did you mean "strategy"?',
     ],
-    ['a later field', fleet('  downgrade: Deny\n'), '7:3: spec.downgrade: unknown field'],
+    ['a later field', fleet('  lint: Enforce\n'), '7:3: spec.lint: unknown field'],
     ['an unknown kind', head('Fleeet', 'x'), '2:7: kind: "Fleeet" is not known; did you mean "Fleet"?'],
     [
       'a kind of something else',
       head('ConfigMap', 'x'),
-      '2:7: kind: "ConfigMap" is not known; known kinds: Fleet, RolloutStrategy',
+      '2:7: kind: "ConfigMap" is not known; known kinds: Fleet, RolloutStrategy, Host, Freeze',
     ],
     [
       'no kind',
       'apiVersion: bootfleet.dev/v1alpha1\n',
-      '1:1: kind: is required; known kinds: Fleet, RolloutStrategy',
+      '1:1: kind: is required; known kinds: Fleet, RolloutStrategy, Host, Freeze',
     ],
     [
       'no apiVersion',
@@ -88,12 +88,12 @@ describe('what is refused, and where', () => {
     [
       'digest and tag',
       fleetOf(`{ repository: r.example/a, tag: b, digest: "${digest}" }`),
-      '6:10: spec.image: exactly one of digest and tag is needed, found both',
+      '6:10: spec.image: exactly one of digest, tag, semver and from is needed, found digest and tag',
     ],
     [
       'neither digest nor tag',
       fleetOf('{ repository: r.example/a }'),
-      '6:10: spec.image: exactly one of digest and tag is needed, found neither',
+      '6:10: spec.image: exactly one of digest, tag, semver and from is needed, found none',
     ],
     ['no image', `${head('Fleet', 'edge')}  selector: { all: true }\n`, '4:1: spec.image: is required'],
     [
@@ -124,28 +124,18 @@ describe('what is refused, and where', () => {
     [
       'a rest that is not all',
       strategy('  waves: [{ name: rest, upTo: 5 }]\n'),
-      '5:19: spec.waves[0].name: "rest" is the wave of all remaining hosts: it needs upTo: 100%',
+      '5:19: spec.waves[0].name: "rest" is the wave of all remaining hosts: it needs upTo: 100% and no selector',
     ],
     ['no wave', strategy('  waves: []\n'), '5:10: spec.waves: at least one wave is needed'],
     [
       'a deadline of 0',
       strategy('  deadlines: { wave: 0 }\n'),
-      '5:22: spec.deadlines.wave: a deadline of 0 can never be met',
+      '5:22: spec.deadlines.wave: 0 is no time at all: write at least 1s',
     ],
     [
       'a duration without unit',
       strategy('  deadlines: { wave: 5 }\n'),
       '5:22: spec.deadlines.wave: 5 is not a duration of at most 366 days (for example 90s, 20m, 1h30m or 2d)',
-    ],
-    [
-      'a path as check',
-      strategy('  health: { checks: [../x] }\n'),
-      '5:22: spec.health.checks[0]: "../x" is not the name of a health check: lower-case letters, digits and "-", at most 63; no path and no arguments',
-    ],
-    [
-      'stableFor beyond the deadline',
-      strategy('  health: { stableFor: 10m }\n'),
-      '5:24: spec.health.stableFor: is not shorter than deadlines.health, so that no host could become healthy',
     ],
     [
       'the built-in name',

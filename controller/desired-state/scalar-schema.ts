@@ -18,7 +18,7 @@ export function wrong(complaint: string): { readonly error: (found: Found) => st
   return { error: ({ input }) => (input === undefined ? 'is required' : `${quote(input)} ${complaint}`) }
 }
 
-function word(pattern: RegExp, complaint: string) {
+export function word(pattern: RegExp, complaint: string) {
   return z.string(wrong(complaint)).regex(pattern, wrong(complaint))
 }
 
@@ -61,7 +61,11 @@ export const durationSchema = meaning(parseDuration, notDuration, durationForms)
 
 export const positiveDurationSchema = durationSchema.check((context) => {
   if (context.value > 0) return
-  context.issues.push({ code: 'custom', input: context.value, message: 'a deadline of 0 can never be met' })
+  context.issues.push({
+    code: 'custom',
+    input: context.value,
+    message: '0 is no time at all: write at least 1s',
+  })
 })
 
 export const nameSchema = word(
@@ -72,6 +76,36 @@ export const nameSchema = word(
 export const checkNameSchema = word(
   /^[a-z0-9][a-z0-9-]{0,62}$/,
   'is not the name of a health check: lower-case letters, digits and "-", at most 63; no path and no arguments',
+)
+
+export const unitNameSchema = word(
+  /^[A-Za-z0-9:_.@\\-]{1,255}\.(?:service|socket|target|mount|timer|path)$/,
+  'is not the name of a systemd unit: one with .service, .socket, .target, .mount, .timer or .path at its end',
+)
+
+/** No user and password fit in, so that no commit and no plan carries a secret. */
+const urlPattern = /^https?:\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:[/?][!"$-~]*)?$/
+const notUrl =
+  'is not an address to ask: http:// or https://, then host, port and path, at most 2048 characters, without user, password and "#"'
+
+export const urlSchema = word(urlPattern, notUrl).max(2048, wrong(notUrl))
+
+/** As machines call themselves; unlike other names it may have capitals, dots and underscores. */
+export const hostNameSchema = word(
+  /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/,
+  'is not the name of a host: letters, digits, "-", "_" and ".", at most 253, starting and ending with a letter or digit',
+)
+
+/** Shown to people, on one line. */
+export const reasonSchema = word(
+  /^(?=.*\S)[^\p{Cc}\u2028\u2029]{1,200}$/u,
+  'is not a reason: one line of 1 to 200 characters',
+)
+
+const notPercentage = 'is not a percentage from 0% to 100% (for example "90%")'
+
+export const percentSchema = word(percentPattern, notPercentage).transform((written) =>
+  Number(written.slice(0, -1)),
 )
 
 export const labelKeySchema = word(

@@ -9,6 +9,7 @@ import { formatImageReference, parseImageReference, splitRepository } from './im
 import { formatFieldPath, formatIssue, quote } from './issue.ts'
 import { jsonSchema } from './json-schema.ts'
 import { matchesSelector } from './label-selector.ts'
+import { parseDesiredState } from './parse.ts'
 import { canonicalRevisionInput } from './revision.ts'
 import { closest } from './spelling.ts'
 import type { Selector } from './types.ts'
@@ -156,11 +157,32 @@ test('canonical JSON reads back as the same value and does not depend on the ord
   expect(() => canonicalJson(Number.NaN)).toThrow(RangeError)
 })
 
-test('a revision depends on image and health, not on the order in which checks are written', () => {
+test('a revision depends on image and health, not on the order in which its parts are written', () => {
   const image = { repository: 'r.example/a', digest, version: 'ignored' }
-  const input = canonicalRevisionInput({ image, health: { checks: ['b', 'a', 'b'], stableForMs: 5 } })
-  expect(input).toBe(
-    `{"barriers":[],"health":{"checks":["a","b"],"stableForMs":5},"image":{"digest":"${digest}","repository":"r.example/a"},"verify":null}`,
+  const [early, late] = [{ url: 'http://a/' }, { url: 'http://b/' }]
+  const health = { units: ['b.service', 'a.socket'], http: [late, early, late], checks: ['b', 'a', 'b'] }
+  const rest = { greenboot: true, reachController: false, stableForMs: 5 }
+  expect(canonicalRevisionInput({ image, health: { ...health, ...rest } })).toBe(
+    `{"barriers":[],"health":{"checks":["a","b"],"greenboot":true,"http":[{"url":"http://a/"},{"url":"http://b/"}],"reachController":false,"stableForMs":5,"units":["a.socket","b.service"]},"image":{"digest":"${digest}","repository":"r.example/a"},"verify":null}`,
+  )
+})
+
+test('a revision depends on barriers, not on their order or reasons', () => {
+  const health = { units: [], http: [], checks: [], greenboot: true, reachController: true, stableForMs: 0 }
+  const image = { repository: 'r.example/a', digest }
+  const [old, older] = [
+    { below: '42.0.0', digest, reason: 'new key' },
+    { below: '41.0.0', digest, reason: 'new disk' },
+  ]
+  const withBoth = canonicalRevisionInput({ image, health, barriers: [old, older] })
+  expect(withBoth).toContain(
+    `{"barriers":[{"below":"41.0.0","digest":"${digest}"},{"below":"42.0.0","digest":"${digest}"}],`,
+  )
+  const others = [older, { ...old, reason: 'another' }, old]
+  expect(canonicalRevisionInput({ image, health, barriers: others })).toBe(withBoth)
+  expect(canonicalRevisionInput({ image, health, barriers: [old] })).not.toBe(withBoth)
+  expect(canonicalRevisionInput({ image, health, barriers: [] })).toBe(
+    canonicalRevisionInput({ image, health }),
   )
 })
 
@@ -194,6 +216,29 @@ test('field paths and values are written so that they can be told apart', () => 
     '1',
     'false',
   ])
+})
+
+/** Parts of a Fleet are shown without what is around them. */
+function wholeDocument(example: string, index: number): string {
+  if (!example.startsWith('image:')) return example
+  const selector = `selector: { matchLabels: { example: "${index}" } }`
+  const spec = [selector, ...example.split('\n')].map((line) => `  ${line}`).join('\n')
+  return `apiVersion: bootfleet.dev/v1alpha1\nkind: Fleet\nmetadata: { name: example-${index} }\nspec:\n${spec}\n`
+}
+
+test('the examples of the reference are what they show', async () => {
+  const reference = await readFile(new URL('../../docs/desired-state.md', import.meta.url), 'utf8')
+  const examples = [...reference.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = '']) => example)
+  const emergency =
+    'apiVersion: bootfleet.dev/v1alpha1\nkind: RolloutStrategy\nmetadata: { name: emergency }\nspec: {}\n'
+  const text = [...examples.map(wholeDocument), emergency].join('---\n').replaceAll('sha256:…', digest)
+  const key = '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n'
+  const result = parseDesiredState([
+    { path: 'reference.yaml', text },
+    { path: 'keys/release.pub', text: key },
+  ])
+  expect(result.ok ? [] : result.issues.map(formatIssue)).toEqual([])
+  expect(examples).toHaveLength(6)
 })
 
 test('the published JSON Schema is up to date', async () => {

@@ -15,7 +15,7 @@ afterAll(() => world.close())
 afterEach(() => world.reset())
 
 async function eventually(condition: () => boolean): Promise<void> {
-  await expect.poll(condition, { timeout: 5_000, interval: 5 }).toBe(true)
+  await expect.poll(condition, { timeout: 90_000, interval: 5 }).toBe(true)
 }
 
 describe('a host stream', () => {
@@ -85,6 +85,23 @@ describe('a host stream', () => {
     const end = ended(stream)
     for (let sequence = 1; sequence <= 400; sequence += 1) stream.write(heartbeat(sequence))
     expect((await end).code).toBe(status.RESOURCE_EXHAUSTED)
+  })
+
+  it('carries down the trust bundles that the host lacks, each once, and none to an agent that takes none', async () => {
+    world.trustBundles = [Buffer.from('one'), Buffer.from('two')]
+    const stream = world.attach(world.host)
+    const got: string[] = []
+    stream.on('data', ({ trustBundle }: AttachResponse) => {
+      if (trustBundle.length > 0) got.push(Buffer.from(trustBundle).toString())
+    })
+    stream.on('error', () => undefined)
+    stream.write(heartbeat(1))
+    stream.write({ ...heartbeat(2), trustBundle: 1 })
+    await eventually(() => got.length === 1)
+    world.trustBundles.push(Buffer.from('three'))
+    stream.write({ ...heartbeat(3), trustBundle: 1 })
+    await eventually(() => got.length === 2)
+    expect(got).toEqual(['two', 'three'])
   })
 
   it('is refused by a controller that stands by', async () => {

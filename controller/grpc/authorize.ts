@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
 import type { AuthContext } from '@grpc/grpc-js/build/src/auth-context.js'
-import { identityOfCertificate } from '../../proto/identity.ts'
+import { BACKDATED_MS, HOST_LIFE_MAX_MS, identityOfCertificate } from '../../proto/identity.ts'
 import type { Identity } from '../../proto/identity.ts'
+import type { OperatorRoles } from '../operators/bindings-file.ts'
 import { serviceError } from './status.ts'
 
 type Call = { getAuthContext(): AuthContext; getPeer(): string }
@@ -10,6 +12,8 @@ type Call = { getAuthContext(): AuthContext; getPeer(): string }
 export type Peer<Kind extends Identity['kind']> = {
   readonly identity: Extract<Identity, { readonly kind: Kind }>
   isValidAt(nowMs: number): boolean
+  /** Its certificate lives longer than a host's may, so it is good only to be renewed. */
+  readonly isJoining: boolean
 }
 
 /**
@@ -32,7 +36,32 @@ export function authorize<Kind extends Identity['kind']>(
       `this service is for the identity of one ${kind}, and the certificate is for a ${identity.kind}`,
     )
   }
-  return { identity, isValidAt: (atMs) => readIdentity(der, atMs) !== null }
+  return { identity, isValidAt: (atMs) => readIdentity(der, atMs) !== null, isJoining: isLongLived(der) }
+}
+
+/**
+ * The operator that calls. A certificate that came by a login ends with the key or account that logged in, which is
+ * taken off its list when it is stolen.
+ * @throws ServiceError as {@link authorize}, and UNAUTHENTICATED when the key is not the operator's any more.
+ */
+export function authorizeOperator(
+  call: Call,
+  { loginKeys }: Pick<OperatorRoles, 'loginKeys'>,
+): Peer<'operator'>['identity'] {
+  const { identity } = authorize(call, 'operator')
+  const { name, login } = identity
+  const isGood =
+    login === undefined || loginKeys().some(({ id, operator }) => id === login && operator === name)
+  if (isGood) return identity
+  throw serviceError(
+    status.UNAUTHENTICATED,
+    `the ${login.startsWith('ssh/') ? 'SSH key' : 'account'} that logged in as operator ${name} is not one of that operator’s any more; log in with another`,
+  )
+}
+
+function isLongLived(der: Uint8Array): boolean {
+  const { validFrom, validTo } = new X509Certificate(der)
+  return Date.parse(validTo) - Date.parse(validFrom) > HOST_LIFE_MAX_MS + 2 * BACKDATED_MS
 }
 
 function isOfKind<Kind extends Identity['kind']>(

@@ -1,150 +1,127 @@
 import { create } from '@bufbuild/protobuf'
-import type { MessageInitShape } from '@bufbuild/protobuf'
-import { status } from '@grpc/grpc-js'
-import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
-import {
-  EnrolHostResponseSchema,
-  GetStatusResponseSchema,
-  ListHostsResponseSchema,
-  ListRolloutsResponseSchema,
-  PauseRolloutResponseSchema,
-  ResumeRolloutResponseSchema,
-  SyncResponseSchema,
-  WatchStatusResponseSchema,
-} from '../../proto/gen/bootfleet/v1/operator_pb.ts'
-import type {
-  OperatorService,
-  RolloutStatus,
-  WatchStatusRequest,
-  WatchStatusResponse,
-} from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { WatchStatusResponseSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import type { OperatorService } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import type { ListImagesRequest } from '../../proto/gen/bootfleet/v1/images_pb.ts'
 import type { Handlers } from '../../proto/grpc.ts'
-import { authorize } from './authorize.ts'
-import { enrolmentFromWire, reasonFromWire } from './operator-requests.ts'
+import type { OperatorRoles } from '../operators/bindings-file.ts'
+import { answering } from './answering.ts'
+import { exportAudit, newestEntries } from './audit-entries.ts'
+import type { AuditArchive } from './audit-entries.ts'
+import { watchAudit } from './audit-watch.ts'
+import { hostsWith, imagesOf } from './images-view.ts'
+import type { ImageQuestion } from './images-view.ts'
+import { joinHandlers } from './join-orders.ts'
+import { enrolmentFromWire, requiredReason, selectorFromWire } from './operator-requests.ts'
 import type { EnrolmentRequest } from './operator-requests.ts'
-import { serviceError, toServiceError } from './status.ts'
-import { hostStatuses, rolloutStatusOf, rolloutStatuses, sourceStatus, statusOf } from './status-view.ts'
-import type { Snapshot } from './status-view.ts'
+import type { TokenOrders } from '../joins/token-orders.ts'
+import { operatorFromWire } from '../operators/issue.ts'
+import type { IssuedOperator, OperatorRequest } from '../operators/issue.ts'
+import { rolesOf } from '../operators/roles.ts'
+import { openOrderAudit } from './order-audit.ts'
+import type { Permissions, Viewer } from './permit.ts'
+import { hostStatuses, rolloutStatuses, sourceStatuses, statusOf } from './status-view.ts'
+import { verbHandlers } from './verbs.ts'
+import type { VerbBackend } from './verbs.ts'
+import { visibleHosts, visibleRollouts, visibleSources, visibleStatus } from './visible.ts'
+import { watch } from './watching.ts'
+import { traceOf, whyOf } from './why-view.ts'
 
 /** What the service needs of the controller. */
-export type OperatorBackend = {
-  /** @throws ControllerError NotLeader. */
-  snapshot(): Snapshot
+export type OperatorBackend = VerbBackend & {
+  readonly roles: OperatorRoles
+  readonly audit: AuditArchive
   /** Polls the source now. @throws ControllerError NotLeader. */
   sync(): Promise<void>
-  control(verb: {
-    readonly kind: 'pause' | 'resume'
-    /** Name of a fleet or id of a rollout. */
-    readonly target: string
-    readonly actor: string
-    readonly reason: string
-  }): Promise<{ readonly rolloutId: string }>
   enrol(request: EnrolmentRequest): Promise<{
     readonly hostId: string
     readonly certificatePem: string
     readonly certificateAuthorityPem: string
+    readonly trustBundles: Uint8Array[]
+    readonly natsUserJwt: string
   }>
+  /** @throws ControllerError NotFound, RequestInvalid. */
+  revoke(order: { readonly host: string; readonly actor: string; readonly reason: string }): Promise<{
+    readonly hostId: string
+    readonly message: string
+    readonly changed: boolean
+  }>
+  readonly tokens: TokenOrders
+  issueOperator(request: OperatorRequest): Promise<IssuedOperator>
+  /** Where the web page is served; 0 where it is not. */
+  readonly webPort: () => number
   /** Calls back after changes, a few times a second at most; null when there are too many listeners. */
-  listen(listener: () => void): (() => void) | null
+  readonly listen: (listener: () => void) => (() => void) | null
 }
 
 export function createOperatorService(
   backend: OperatorBackend,
   logger: Logger,
 ): Handlers<typeof OperatorService> {
-  const unary = answering(logger)
+  const { audit, roles } = backend
+  const permissions: Permissions = { roles, state: () => backend.snapshot().state }
+  const unary = answering({ permissions, audit: openOrderAudit(audit), logger })
   return {
-    getStatus: unary(GetStatusResponseSchema, () => ({ status: statusOf(backend.snapshot()) })),
-    watchStatus: (call) => watch(call, backend, logger),
-    listHosts: unary(ListHostsResponseSchema, ({ request }: Request<{ fleet: string }>) => ({
-      hosts: hostStatuses(backend.snapshot(), request.fleet),
+    getStatus: unary('getStatus', ({ viewer }) => ({
+      status: visibleStatus(statusOf(backend.snapshot()), viewer),
     })),
-    listRollouts: unary(ListRolloutsResponseSchema, ({ request }: Request<{ fleet: string }>) => ({
-      rollouts: rolloutStatuses(backend.snapshot(), request.fleet),
+    watchStatus: (call) =>
+      watch('watchStatus', call, {
+        permissions,
+        logger,
+        listen: backend.listen,
+        next: (viewer) =>
+          create(WatchStatusResponseSchema, { status: visibleStatus(statusOf(backend.snapshot()), viewer) }),
+      }),
+    listHosts: unary('listHosts', ({ request, viewer }) => ({
+      hosts: visibleHosts(hostStatuses(backend.snapshot(), request.fleet), viewer),
     })),
-    sync: unary(SyncResponseSchema, async () => {
+    listRollouts: unary('listRollouts', ({ request, viewer }) => ({
+      rollouts: visibleRollouts(rolloutStatuses(backend.snapshot(), request.fleet), viewer),
+    })),
+    listImages: unary('listImages', ({ request, viewer }) =>
+      imagesOf(imageQuestion(backend, request, viewer)),
+    ),
+    findHosts: unary('findHosts', ({ request, viewer }) =>
+      hostsWith(imageQuestion(backend, request, viewer), request),
+    ),
+    sync: unary('sync', async ({ viewer }) => {
       await backend.sync()
-      return { source: sourceStatus(backend.snapshot()) }
+      return visibleSources(sourceStatuses(backend.snapshot()), viewer)
     }),
-    pauseRollout: unary(PauseRolloutResponseSchema, (call: Request<Verb>) => control('pause', call)),
-    resumeRollout: unary(ResumeRolloutResponseSchema, (call: Request<Verb>) => control('resume', call)),
-    enrolHost: unary(
-      EnrolHostResponseSchema,
-      ({ request }: Request<Parameters<typeof enrolmentFromWire>[0]>) =>
-        backend.enrol(enrolmentFromWire(request)),
+    why: unary('why', ({ request }) => whyOf(backend.snapshot(), request.host)),
+    trace: unary('trace', ({ request }) => traceOf(backend.snapshot(), request)),
+    ...verbHandlers(backend, unary),
+    issueOperator: unary('issueOperator', async ({ request }) => {
+      const { expiresAtMs, ...issued } = await backend.issueOperator(operatorFromWire(request))
+      return { ...issued, expiresAtMs: BigInt(expiresAtMs) }
+    }),
+    whoAmI: unary('whoAmI', ({ actor }) => callerOf(backend, actor)),
+    listAudit: unary('listAudit', ({ request, viewer }) => ({
+      lines: newestEntries({ audit, permissions }, request, viewer),
+    })),
+    watchAudit: (call) => watchAudit(call, { audit, permissions, logger }),
+    exportAudit: (call) => exportAudit(call, { audit, permissions, logger }),
+    ...joinHandlers(backend.tokens, unary),
+    enrolHost: unary('enrolHost', ({ request }) => backend.enrol(enrolmentFromWire(request))),
+    revokeHost: unary('revokeHost', ({ request, actor }) =>
+      backend.revoke({
+        host: request.host,
+        actor,
+        reason: requiredReason(`revoking host ${request.host}`, request.reason),
+      }),
     ),
   }
-
-  async function control(
-    kind: 'pause' | 'resume',
-    { request, actor }: Request<Verb>,
-  ): Promise<{ readonly rollout?: RolloutStatus }> {
-    const reason = reasonFromWire(request.reason)
-    const { rolloutId } = await backend.control({ kind, target: request.target, actor, reason })
-    const rollout = rolloutStatusOf(backend.snapshot(), rolloutId)
-    return rollout === null ? {} : { rollout }
-  }
 }
 
-type Verb = { readonly target: string; readonly reason: string }
-type Request<Message> = { readonly request: Message; readonly actor: string }
-
-/** A handler that authorizes first, and turns what is thrown into a status. */
-function answering(logger: Logger) {
-  return <Message, Schema extends Parameters<typeof create>[0]>(
-      schema: Schema,
-      answer: (call: Request<Message>) => MessageInitShape<Schema> | Promise<MessageInitShape<Schema>>,
-    ) =>
-    (call: ServerUnaryCall<Message, never>, done: sendUnaryData<never>): void => {
-      const run = async (): Promise<void> => {
-        const { identity } = authorize(call, 'operator')
-        const answered = await answer({ request: call.request, actor: identity.name })
-        done(null, create(schema, answered) as never)
-      }
-      run().catch((error: unknown) => done(asServiceError(error, logger)))
-    }
+function callerOf({ roles, webPort }: OperatorBackend, name: string) {
+  return { name, roles: rolesOf(roles.bindings(), name), webPort: webPort() }
 }
 
-function watch(
-  call: ServerWritableStream<WatchStatusRequest, WatchStatusResponse>,
+function imageQuestion(
   backend: OperatorBackend,
-  logger: Logger,
-): void {
-  let stop: (() => void) | null = null
-  // A slow reader skips states instead of filling our memory with them.
-  let blocked = false
-  const end = (): void => stop?.()
-  const send = (): void => {
-    if (blocked) return
-    try {
-      blocked = !call.write(create(WatchStatusResponseSchema, { status: statusOf(backend.snapshot()) }))
-    } catch (error) {
-      end()
-      call.emit('error', asServiceError(error, logger))
-    }
-  }
-  call.on('drain', () => {
-    blocked = false
-    send()
-  })
-  for (const event of ['cancelled', 'close', 'error']) call.on(event, end)
-  try {
-    const peer = authorize(call, 'operator')
-    stop = backend.listen(() => {
-      if (peer.isValidAt(Date.now())) return send()
-      end()
-      call.emit('error', serviceError(status.UNAUTHENTICATED, 'the client certificate has expired'))
-    })
-    if (stop === null)
-      throw serviceError(status.RESOURCE_EXHAUSTED, 'too many status watches are open; close one')
-    send()
-  } catch (error) {
-    call.emit('error', asServiceError(error, logger))
-  }
-}
-
-function asServiceError(error: unknown, logger: Logger): ReturnType<typeof toServiceError> {
-  const known = error instanceof Error && error.name === 'ServiceError'
-  return known ? (error as ReturnType<typeof toServiceError>) : toServiceError(error, logger)
+  { fleet, labels }: Pick<ListImagesRequest, 'fleet' | 'labels'>,
+  viewer: Viewer,
+): ImageQuestion {
+  return { snapshot: backend.snapshot(), viewer, fleet, selector: selectorFromWire(labels) }
 }

@@ -2,7 +2,8 @@ import * as z from 'zod'
 import { Phase, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { Digest } from '../../proto/plan.ts'
-import type { AgentPhase, HostReport } from '../rollout/types.ts'
+import type { AgentPhase } from '../rollout/states.ts'
+import type { HostReport } from '../rollout/report.ts'
 import { ControllerError } from '../errors.ts'
 
 /** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
@@ -12,8 +13,19 @@ const shown = (lengthMax: number): z.ZodType<string, string> =>
     .transform((text) =>
       text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax),
     )
+/** Keeps what comes first; two whole lists fit into a stored value, whatever script they are written in. */
+const shownList = (entriesMax: number): z.ZodType<string[], string[]> =>
+  z.array(shown(256)).transform((lines) => {
+    let sizeBytes = 0
+    return lines.slice(0, entriesMax).filter((line) => {
+      sizeBytes += Buffer.byteLength(JSON.stringify(line))
+      return sizeBytes <= LIST_SIZE_MAX_BYTES
+    })
+  })
+const LIST_SIZE_MAX_BYTES = 12 * 1024
 const DigestOrNone = z.union([z.literal('').transform(() => null), Digest])
 const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
+const Instant = z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number)
 const FAILED_CHECKS_MAX = 16
 
 const PHASES: Readonly<Record<Phase, AgentPhase | null>> = {
@@ -39,17 +51,16 @@ const VERDICTS: Readonly<Record<Verdict, HostReport['health']['verdict']>> = {
   [Verdict.FAILED]: 'Failed',
 }
 
+const PlanReference = z.object({
+  rollout: z.string().max(128),
+  generation: count,
+  attempt: z.int(),
+  term: count,
+  counter: count,
+})
+
 const ReportFromWire = z.object({
-  plan: z
-    .object({
-      rollout: z.string().max(128),
-      generation: count,
-      attempt: z.int(),
-      term: count,
-      counter: count,
-    })
-    .optional()
-    .transform((plan) => plan ?? null),
+  plan: PlanReference.optional().transform((plan) => plan ?? null),
   phase: z.enum(Phase).transform((phase, context) => {
     const name = PHASES[phase]
     if (name !== null) return name
@@ -58,6 +69,8 @@ const ReportFromWire = z.object({
   }),
   bootedDigest: DigestOrNone,
   bootedManifestDigest: DigestOrNone,
+  bootedVersion: shown(128),
+  defaultDigest: DigestOrNone,
   targetDigest: DigestOrNone,
   bootId: z
     .string()
@@ -73,20 +86,28 @@ const ReportFromWire = z.object({
     .optional()
     .transform((health) => health ?? { verdict: 'Unknown' as const, failedChecks: [] }),
   failure: z
-    .object({ code: shown(64), message: shown(1024) })
+    .object({ code: shown(64), message: shown(1024), evidence: shownList(32) })
     .optional()
     .transform((failure) => failure ?? null),
   facts: z.object({ architecture: z.string().regex(/^[a-z0-9]{0,32}$/) }).optional(),
   deniedDigests: z.array(Digest).max(256),
-  phaseEnteredAtMs: z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number),
+  etcConflicts: shownList(64),
+  refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
+  phaseEnteredAtMs: Instant,
+  plansStaleSinceMs: Instant,
 })
 
 /** @throws ControllerError RequestInvalid naming the first field that cannot be taken. */
 export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
-    const { facts, ...rest } = parsed.data
-    return { ...rest, architecture: facts?.architecture ?? '' }
+    const { facts, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
+    return {
+      ...rest,
+      ...(refused !== undefined && { refused }),
+      ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
+      architecture: facts?.architecture ?? '',
+    }
   }
   const [issue] = parsed.error.issues
   throw new ControllerError(

@@ -1,20 +1,18 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js'
-import type { UntypedServiceImplementation } from '@grpc/grpc-js'
+import { Server } from '@grpc/grpc-js'
 import { AgentService } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { OperatorService } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { toServiceDefinition } from '../../proto/grpc.ts'
 import type { Handlers } from '../../proto/grpc.ts'
-import { ControllerError } from '../errors.ts'
 import { createHealth } from './health.ts'
+import { closeServer, implementation, listenOn } from './listen.ts'
+import { ReloadedCredentials } from './server-credentials.ts'
+import type { ServerTls } from './server-credentials.ts'
 
 export type GrpcServerOptions = {
   /** `HOST:PORT`; port 0 takes a free one. */
   readonly listen: string
-  readonly tls: {
-    readonly certificateAuthorityPem: string
-    readonly keyPem: string
-    readonly certificatePem: string
-  }
+  /** Asked at the start and at every `reloadTls`. */
+  readonly tls: () => ServerTls
   readonly agentService: Handlers<typeof AgentService>
   readonly operatorService: Handlers<typeof OperatorService>
 }
@@ -24,12 +22,17 @@ export type GrpcServer = {
   readonly address: string
   /** What health checks are told: SERVING while this controller leads. */
   setServing(serving: boolean): void
+  /** New connections get the certificate, and are judged by the CAs, as they are now. */
+  readonly reloadTls: () => void
   /** Ends open calls within the bound. */
   close(): Promise<void>
 }
 
 const MESSAGE_SIZE_MAX_BYTES = 64 * 1024
-const CLOSE_TIMEOUT_MS = 2_000
+/** So long a CA that is no longer believed may still speak; a tenth more or less, so that hosts do not come at once. */
+const CONNECTION_AGE_MS = 10 * 60 * 1000
+/** Whoever calls opens another connection meanwhile; a stream is cut at its end, and comes back. */
+const CONNECTION_AGE_GRACE_MS = 60 * 1000
 
 /** @throws ControllerError ConfigInvalid when the address cannot be bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
@@ -38,37 +41,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     'grpc.keepalive_time_ms': 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.max_concurrent_streams': 16,
+    'grpc.max_connection_age_ms': CONNECTION_AGE_MS,
+    'grpc.max_connection_age_grace_ms': CONNECTION_AGE_GRACE_MS,
   })
   const health = createHealth()
   health.addTo(server)
   server.addService(toServiceDefinition(AgentService), implementation(options.agentService))
   server.addService(toServiceDefinition(OperatorService), implementation(options.operatorService))
-  const port = await bind(server, options)
+  const credentials = new ReloadedCredentials(options.tls())
+  const address = await listenOn(server, { listen: options.listen, setting: 'grpc.listen', credentials })
   return {
-    address: options.listen.replace(/:\d+$/, `:${port}`),
+    address,
     setServing: health.setServing,
-    async close() {
-      const timer = setTimeout(() => server.forceShutdown(), CLOSE_TIMEOUT_MS)
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
-      clearTimeout(timer)
-    },
+    reloadTls: () => credentials.reload(options.tls()),
+    close: () => closeServer(server),
   }
-}
-
-function bind(server: Server, { listen, tls }: GrpcServerOptions): Promise<number> {
-  const pair = { private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certificatePem) }
-  const credentials = ServerCredentials.createSsl(Buffer.from(tls.certificateAuthorityPem), [pair], true)
-  // createSsl has no option for the version, and the process-wide default would bind registries and git too.
-  Object.assign(credentials._getConstructorOptions() ?? {}, { minVersion: 'TLSv1.3' })
-  return new Promise((resolve, reject) => {
-    server.bindAsync(listen, credentials, (error, port) => {
-      if (error === null) return resolve(port)
-      const message = `listening on ${listen}: ${error.message}; check grpc.listen`
-      reject(new ControllerError('ConfigInvalid', message, { cause: error }))
-    })
-  })
-}
-
-function implementation(handlers: object): UntypedServiceImplementation {
-  return handlers as UntypedServiceImplementation
 }

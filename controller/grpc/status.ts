@@ -5,11 +5,15 @@ import { ControllerError } from '../errors.ts'
 import type { ControllerErrorCode } from '../errors.ts'
 
 const STATUS_OF_CODE: Readonly<Record<ControllerErrorCode, status>> = {
+  AuditUnavailable: status.UNAVAILABLE,
   ConfigInvalid: status.FAILED_PRECONDITION,
   Conflict: status.ALREADY_EXISTS,
+  ForgeDenied: status.FAILED_PRECONDITION,
+  ForgeUnreachable: status.UNAVAILABLE,
   IdentityInvalid: status.UNAUTHENTICATED,
   ImageInvalid: status.FAILED_PRECONDITION,
   ImageNotFound: status.NOT_FOUND,
+  IssuerUnreachable: status.UNAVAILABLE,
   LeaseLost: status.UNAVAILABLE,
   NotFound: status.NOT_FOUND,
   NotLeader: status.UNAVAILABLE,
@@ -21,9 +25,11 @@ const STATUS_OF_CODE: Readonly<Record<ControllerErrorCode, status>> = {
   SourceRefMissing: status.FAILED_PRECONDITION,
   SourceTooLarge: status.FAILED_PRECONDITION,
   SourceUnreachable: status.UNAVAILABLE,
+  SourceUntrusted: status.FAILED_PRECONDITION,
   StateDirInUse: status.FAILED_PRECONDITION,
   StoreConflict: status.UNAVAILABLE,
   StoreNotDurable: status.FAILED_PRECONDITION,
+  StoreNotOurs: status.FAILED_PRECONDITION,
   StoreTooOld: status.FAILED_PRECONDITION,
   StoreUnavailable: status.UNAVAILABLE,
 }
@@ -40,4 +46,10 @@ export function toServiceError(error: unknown, logger: Logger): ServiceError {
 
 export function serviceError(code: status, details: string): ServiceError {
   return Object.assign(new Error(details), { name: 'ServiceError', code, details }) as ServiceError
+}
+
+/** An error that is a status already stays as it is. */
+export function asServiceError(error: unknown, logger: Logger): ServiceError {
+  const known = error instanceof Error && error.name === 'ServiceError'
+  return known ? (error as ServiceError) : toServiceError(error, logger)
 }

@@ -35,7 +35,7 @@ beforeAll(async () => {
   }
   await writeFile(join(dir, 'config.yml'), JSON.stringify(config))
   registry = spawn('docker-registry', ['serve', join(dir, 'config.yml')], { stdio: 'ignore' })
-  for (let attempt = 0; attempt < 100 && !(await answers()); attempt += 1) await delay(100)
+  for (let attempt = 0; attempt < 500 && !(await answers()); attempt += 1) await delay(100)
   const login = { auths: { [host]: { auth: Buffer.from('fleet:pa:ss').toString('base64') } } }
   await writeFile(join(dir, 'auth.json'), JSON.stringify(login))
   await push()
@@ -77,7 +77,7 @@ async function resolve(tag: string, options: Partial<RegistryClientOptions> = {}
     ...options,
   })
   try {
-    return await client.resolve({ kind: 'tag', repository: `${host}/os/edge`, tag }, never)
+    return await client.resolve({ kind: 'tag', repository: `${host}/os/edge`, tag, minimumAgeMs: 0 }, never)
   } finally {
     await client.close()
   }
@@ -114,4 +114,14 @@ test('without a login, or with a wrong one, access is denied', async () => {
 
 test('a tag that was never pushed is not found', async () => {
   await expect(resolve('absent')).rejects.toMatchObject({ code: 'ImageNotFound' })
+})
+
+test('the tags of a repository are listed, and each has its digest', async () => {
+  const client = createRegistryClient({ plainHttpHosts: [host], authFiles: [join(dir, 'auth.json')] })
+  try {
+    expect((await client.tags(`${host}/os/edge`, never)).toSorted()).toEqual(['index', 'stable'])
+    expect(await client.digestOf(`${host}/os/edge`, 'stable', never)).toBe((await resolve('stable')).digest)
+  } finally {
+    await client.close()
+  }
 })

@@ -47,7 +47,7 @@ async function resolve(
   const repository = `${host}/os/edge`
   const image =
     digest === undefined
-      ? ({ kind: 'tag', repository, tag } as const)
+      ? ({ kind: 'tag', repository, tag, minimumAgeMs: 0 } as const)
       : ({ kind: 'digest', repository, digest } as const)
   try {
     return await client.resolve(image, never)

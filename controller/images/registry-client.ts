@@ -1,12 +1,15 @@
-import { createHash } from 'node:crypto'
 import { formatImageReference, splitRepository } from '../desired-state/image-reference.ts'
 import type { ImageReference } from '../desired-state/types.ts'
-import { ControllerError } from '../errors.ts'
-import { findCredentials } from './credentials.ts'
-import { acceptedManifests, configSchema, readManifest, versionKey } from './manifest.ts'
-import { answerChallenge, retryAfterMs } from './registry-auth.ts'
+import type { FoundSignature } from '../../proto/release-verdict.ts'
+import { findContents } from './image-contents.ts'
+import type { ImagePlatform } from './image-contents.ts'
+import { configSchema, readManifest, versionKey } from './manifest.ts'
 import { createRegistryHttp } from './registry-http.ts'
-import type { RegistryHttp, Reply } from './registry-http.ts'
+import { ask, digestOfBody } from './registry-session.ts'
+import type { Session } from './registry-session.ts'
+import { listTags } from './registry-tags.ts'
+import { findSignatures } from './signatures.ts'
+import { fetchVerified, interpret, invalid } from './verified-content.ts'
 
 export type ResolvedImage = {
   readonly repository: string
@@ -18,6 +21,10 @@ export type ResolvedImage = {
   readonly manifests: Readonly<Record<string, string>>
 }
 
+/** What names one manifest. */
+export type Pullable =
+  Extract<ImageReference, { readonly kind: 'digest' }> | Extract<ImageReference, { readonly kind: 'tag' }>
+
 export type RegistryClientOptions = {
   readonly plainHttpHosts: readonly string[]
   /** See `defaultAuthFiles`; none means anonymous. */
@@ -27,37 +34,37 @@ export type RegistryClientOptions = {
 }
 
 export type RegistryClient = {
-  resolve(image: ImageReference, signal: AbortSignal): Promise<ResolvedImage>
+  resolve(image: Pullable, signal: AbortSignal): Promise<ResolvedImage>
+  digestOf(repository: string, tag: string, signal: AbortSignal): Promise<string>
+  /** All of them, in the registry's order. */
+  tags(repository: string, signal: AbortSignal): Promise<readonly string[]>
+  /** What lies beside the image, unverified. */
+  signatures(repository: string, digest: string, signal: AbortSignal): Promise<readonly FoundSignature[]>
+  /** What it consists of, for every architecture. */
+  contents(repository: string, digest: string, signal: AbortSignal): Promise<readonly ImagePlatform[]>
   close(): Promise<void>
-}
-
-const maxManifestBytes = 4 * 1024 * 1024
-
-/** One resolution: its credentials are looked up, and a token fetched, at most once. */
-type Session = {
-  readonly http: RegistryHttp
-  readonly authFiles: readonly string[]
-  readonly host: string
-  readonly path: string
-  readonly name: string
-  readonly signal: AbortSignal
-  authorization: string | null
 }
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
   const http = createRegistryHttp({ plainHttpHosts: options.plainHttpHosts, ca: options.ca })
+  const { authFiles = [] } = options
+  const session = (repository: string, name: string, signal: AbortSignal): Session => {
+    return { http, authFiles, ...splitRepository(repository), name, signal, authorization: null }
+  }
   return {
-    resolve: (image, signal) => {
-      const place = splitRepository(image.repository)
-      const name = formatImageReference(image)
-      const authFiles = options.authFiles ?? []
-      return resolveImage(image, { http, authFiles, ...place, name, signal, authorization: null })
-    },
+    resolve: (image, signal) =>
+      resolveImage(image, session(image.repository, formatImageReference(image), signal)),
+    digestOf: (repository, tag, signal) => digestOf(tag, session(repository, `${repository}:${tag}`, signal)),
+    tags: (repository, signal) => listTags(session(repository, `the tags of ${repository}`, signal)),
+    signatures: (repository, digest, signal) =>
+      findSignatures(session(repository, `the signatures of ${repository}@${digest}`, signal), digest),
+    contents: (repository, digest, signal) =>
+      findContents(session(repository, `the contents of ${repository}@${digest}`, signal), digest),
     close: () => http.close(),
   }
 }
 
-async function resolveImage(image: ImageReference, session: Session): Promise<ResolvedImage> {
+async function resolveImage(image: Pullable, session: Session): Promise<ResolvedImage> {
   const { repository } = image
   const digest = image.kind === 'digest' ? image.digest : await digestOf(image.tag, session)
   const tag = image.kind === 'tag' ? image.tag : null
@@ -100,84 +107,4 @@ async function describe(
   const text = await fetchVerified(session, 'blobs', digest)
   const config = interpret(session, digest, text, (json) => configSchema.parse(JSON.parse(json)))
   return { architecture: config.architecture, version: config.config?.Labels?.[versionKey] ?? null }
-}
-
-async function fetchVerified(session: Session, kind: 'manifests' | 'blobs', digest: string): Promise<string> {
-  const { body } = await ask(session, 'GET', `${kind}/${digest}`)
-  const actual = digestOfBody(body)
-  if (actual === digest) return body.toString('utf8')
-  throw invalid(
-    session,
-    `the registry gave content with digest ${actual} for ${digest}; push the image again`,
-  )
-}
-
-function interpret<T>(session: Session, digest: string, text: string, read: (text: string) => T): T {
-  try {
-    return read(text)
-  } catch (error) {
-    const message = `${digest} is no OCI or Docker image; push the image again`
-    throw new ControllerError('ImageInvalid', `resolving ${session.name}: ${message}`, { cause: error })
-  }
-}
-
-async function ask(session: Session, method: 'GET' | 'HEAD', path: string): Promise<Reply> {
-  const first = await send(session, method, path)
-  if (first.status !== 401) return accept(session, first)
-  const { http, host, path: repositoryPath, signal } = session
-  const credentials = await findCredentials(session.authFiles, host, repositoryPath)
-  session.authorization = await answerChallenge(first, {
-    http,
-    credentials,
-    host,
-    path: repositoryPath,
-    signal,
-  })
-  return accept(session, session.authorization === null ? first : await send(session, method, path))
-}
-
-function send(
-  { http, host, path: repository, authorization, signal }: Session,
-  method: 'GET' | 'HEAD',
-  path: string,
-) {
-  const url = `${http.baseUrlOf(host)}${repository}/${path}`
-  const headers = {
-    accept: `${acceptedManifests}, */*;q=0.1`,
-    ...(authorization === null ? {} : { authorization }),
-  }
-  return http.send({ method, url, headers, maxBodyBytes: maxManifestBytes, signal })
-}
-
-function accept(session: Session, reply: Reply): Reply {
-  const { status } = reply
-  if (status === 200) return reply
-  const attempt = `resolving ${session.name}: ${session.host} answers ${status}`
-  if (status === 401 || status === 403) {
-    throw new ControllerError(
-      'RegistryDenied',
-      `${attempt}; log in with "podman login ${session.host}" or grant read access`,
-    )
-  }
-  if (status === 404)
-    throw new ControllerError(
-      'ImageNotFound',
-      `${attempt}, there is no such image; push it or correct the reference`,
-    )
-  const options = { retryAfterMs: retryAfterMs(reply) }
-  if (status === 429)
-    throw new ControllerError(
-      'RegistryRateLimited',
-      `${attempt}, too many requests; log in or poll less often`,
-      options,
-    )
-  throw new ControllerError('RegistryUnreachable', `${attempt}; check the registry`, options)
-}
-
-function invalid(session: Session, found: string): ControllerError {
-  return new ControllerError('ImageInvalid', `resolving ${session.name}: ${found}`)
-}
-
-function digestOfBody(body: Buffer): string {
-  return `sha256:${createHash('sha256').update(body).digest('hex')}`
 }

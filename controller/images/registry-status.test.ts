@@ -23,7 +23,7 @@ async function serve(answer: RequestListener): Promise<string> {
 async function resolve(host: string) {
   const client = createRegistryClient({ plainHttpHosts: [host] })
   try {
-    const image = { kind: 'tag', repository: `${host}/os/edge`, tag: 'stable' } as const
+    const image = { kind: 'tag', repository: `${host}/os/edge`, tag: 'stable', minimumAgeMs: 0 } as const
     return await client.resolve(image, new AbortController().signal)
   } finally {
     await client.close()
@@ -58,7 +58,10 @@ test('an abort ends a request that gets no answer', async () => {
   const host = await serve(() => undefined)
   const stop = new AbortController()
   const client = createRegistryClient({ plainHttpHosts: [host] })
-  const asking = client.resolve({ kind: 'tag', repository: `${host}/a`, tag: 'b' }, stop.signal)
+  const asking = client.resolve(
+    { kind: 'tag', repository: `${host}/a`, tag: 'b', minimumAgeMs: 0 },
+    stop.signal,
+  )
   setTimeout(() => stop.abort(new Error('shutting down')), 50)
   await expect(asking).rejects.toThrow('shutting down')
   await client.close()

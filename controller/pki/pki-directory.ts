@@ -1,86 +1,107 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { X509Certificate, createPrivateKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openAuthority, readRequest } from '../../trust/certificate-authority.ts'
+import type { CertificateAuthority, KeyAndCertificate } from '../../trust/certificate-authority.ts'
+import { hostIdOf } from '../../proto/identity.ts'
+import { TrustError } from '../../trust/errors.ts'
 import { ControllerError } from '../errors.ts'
-import { createAuthority, openAuthority } from './certificate-authority.ts'
-import type { CertificateAuthority, KeyAndCertificate } from './certificate-authority.ts'
 
-/** What the controller needs of its directory to serve; the operator's files are for people. */
+/** What the controller needs of its directory to serve; all but the director key is as the files were last taken. */
 export type Pki = {
-  readonly authority: CertificateAuthority
+  readonly authority: Pick<
+    CertificateAuthority,
+    'certificatePem' | 'issueHost' | 'issueOperatorFor' | 'reissueHost'
+  >
   readonly server: KeyAndCertificate
   readonly directorKey: KeyObject
+  /**
+   * Takes CA and server certificate as the files are now, if `judge` finds nothing against them. False when they
+   * are what is in use.
+   * @throws ControllerError ConfigInvalid; what was in use stays so.
+   */
+  reload(judge: (found: Certificates) => string | null): Promise<boolean>
 }
 
-export type InitOptions = {
-  readonly dir: string
-  readonly dns: readonly string[]
-  readonly ip: readonly string[]
-  /** Leave a complete directory as it is instead of refusing it. */
-  readonly ifMissing: boolean
-}
-
-const PRIVATE_MODE = 0o600
-const PUBLIC_MODE = 0o644
-const FILES = [
-  'ca.pem',
-  'ca.key',
-  'server.pem',
-  'server.key',
-  'operator.pem',
-  'operator.key',
-  'director.pem',
-  'director.key',
-]
+/** PEM. */
+export type Certificates = { readonly authority: string; readonly server: string }
 
 /**
- * Makes every key and certificate of a new installation. Never overwrites: a lost CA means enrolling every host
- * again. Whether anything was written.
- * @throws ControllerError ConfigInvalid when some of the files exist.
+ * Id of the host that asks, which has the key that signed the request.
+ * @throws ControllerError RequestInvalid.
  */
-export async function initPki({ dir, dns, ip, ifMissing }: InitOptions): Promise<boolean> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const existing: string[] = []
-  for (const file of FILES) if (await exists(join(dir, file))) existing.push(file)
-  if (ifMissing && existing.length === FILES.length) return false
-  if (existing.length > 0) {
-    throw new ControllerError(
-      'ConfigInvalid',
-      `creating keys in ${dir}: ${existing.join(', ')} exist${existing.length === 1 ? 's' : ''}, and keys are never overwritten; name an empty directory`,
-    )
-  }
-  const root = await createAuthority()
-  const authority = await openAuthority(root)
-  await writePair(dir, 'ca', root)
-  await writePair(dir, 'server', await authority.issueServer({ dns, ip }))
-  await writePair(dir, 'operator', await authority.issueOperator('admin'))
-  const director = generateKeyPairSync('ed25519', {
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  })
-  await writePair(dir, 'director', { keyPem: director.privateKey, certificatePem: director.publicKey })
-  return true
+export async function hostIdOfRequest(certificateRequestPem: string): Promise<string> {
+  const { publicKey } = await readRequest(certificateRequestPem).catch(refuseRequest)
+  return hostIdOf(new Uint8Array(publicKey.rawData))
 }
+
+type Material = { readonly ca: KeyAndCertificate; readonly server: KeyAndCertificate }
 
 /** @throws ControllerError ConfigInvalid when a file is missing or cannot be used. */
 export async function openPki(dir: string): Promise<Pki> {
-  const authority = await openAuthority(await readPair(dir, 'ca'))
-  const server = await readPair(dir, 'server')
-  return { authority, server, directorKey: readDirectorKey(dir, await readPem(dir, 'director.key')) }
+  let material = await readMaterial(dir)
+  let authority = await open(material)
+  const directorKey = readDirectorKey(dir, await readPem(dir, 'director.key'))
+  return {
+    authority: {
+      get certificatePem() {
+        return authority.certificatePem
+      },
+      issueHost: (...request) => authority.issueHost(...request).catch(refuseRequest),
+      issueOperatorFor: (...request) => authority.issueOperatorFor(...request).catch(refuseRequest),
+      reissueHost: (...request) => authority.reissueHost(...request).catch(refuseRequest),
+    },
+    get server() {
+      return material.server
+    },
+    directorKey,
+    async reload(judge) {
+      const found = await readMaterial(dir)
+      if (isSame(found, material)) return false
+      const wrong = judge({ authority: found.ca.certificatePem, server: found.server.certificatePem })
+      if (wrong !== null) throw new ControllerError('ConfigInvalid', `reading ${dir}: ${wrong}`)
+      authority = await open(found)
+      material = found
+      return true
+    },
+  }
 }
 
-async function writePair(
-  dir: string,
-  name: string,
-  { keyPem, certificatePem }: KeyAndCertificate,
-): Promise<void> {
-  await writeFile(join(dir, `${name}.key`), keyPem, { mode: PRIVATE_MODE, flag: 'wx' })
-  await writeFile(join(dir, `${name}.pem`), certificatePem, { mode: PUBLIC_MODE, flag: 'wx' })
+async function open({ ca }: Material): Promise<CertificateAuthority> {
+  return openAuthority(ca).catch((error: unknown) => {
+    throw asControllerError(error, 'ConfigInvalid')
+  })
+}
+
+/** @throws ControllerError ConfigInvalid, also when somebody has put only one half of a pair in place so far. */
+async function readMaterial(dir: string): Promise<Material> {
+  const [ca, server] = await Promise.all([readPair(dir, 'ca'), readPair(dir, 'server')])
+  return { ca, server }
 }
 
 async function readPair(dir: string, name: string): Promise<KeyAndCertificate> {
-  return { keyPem: await readPem(dir, `${name}.key`), certificatePem: await readPem(dir, `${name}.pem`) }
+  const pair = {
+    keyPem: await readPem(dir, `${name}.key`),
+    certificatePem: await readPem(dir, `${name}.pem`),
+  }
+  if (fits(pair)) return pair
+  throw new ControllerError(
+    'ConfigInvalid',
+    `reading ${join(dir, name)}.pem: it is no certificate for the key in ${name}.key`,
+  )
+}
+
+function fits({ keyPem, certificatePem }: KeyAndCertificate): boolean {
+  try {
+    return new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem))
+  } catch {
+    return false
+  }
+}
+
+function isSame(one: Material, other: Material): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 async function readPem(dir: string, file: string): Promise<string> {
@@ -89,7 +110,7 @@ async function readPem(dir: string, file: string): Promise<string> {
   } catch (cause) {
     throw new ControllerError(
       'ConfigInvalid',
-      `reading ${join(dir, file)}: it cannot be read; make the keys with: bootfleet-controller pki init --dir ${dir}`,
+      `reading ${join(dir, file)}: it cannot be read; pki.dir is the folder "controller" of what bootfleet trust init makes`,
       { cause },
     )
   }
@@ -108,9 +129,10 @@ function readDirectorKey(dir: string, pem: string): KeyObject {
   )
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
+function refuseRequest(error: unknown): never {
+  throw asControllerError(error, 'RequestInvalid')
+}
+
+function asControllerError(error: unknown, code: 'ConfigInvalid' | 'RequestInvalid'): unknown {
+  return error instanceof TrustError ? new ControllerError(code, error.message, { cause: error }) : error
 }

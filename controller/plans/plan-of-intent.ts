@@ -1,5 +1,5 @@
 import type { Plan } from '../../proto/plan.ts'
-import type { PlanIntent } from '../rollout/types.ts'
+import type { PlanIntent } from '../rollout/decision.ts'
 
 /** Boots one attempt may take: the activation, two tries of its boot entry, and the fallback. */
 const REBOOTS_MAX = 4
@@ -33,12 +33,21 @@ export function planOf(intent: PlanIntent, stamp: PlanStamp): Plan {
     stage: until(intent.stageUntilMs),
     activate: until(intent.activateUntilMs),
     health: {
+      units: [...intent.health.units],
+      http: intent.health.http.map(({ url }) => ({ url })),
       checks: [...intent.health.checks],
+      greenboot: intent.health.greenboot,
+      reachController: intent.health.reachController,
       stableForMs: intent.health.stableForMs,
       deadlineMs: intent.health.deadlineMs,
     },
     limits: { maxReboots: REBOOTS_MAX, maxBytes: stamp.maxBytes },
     deny: [...intent.deny],
+    // Left out where there is none: an agent from before it was known refuses what it does not know.
+    ...(intent.allow.length === 0 ? {} : { allow: [...intent.allow] }),
+    ...(intent.lint === 'Off' ? {} : { lint: intent.lint }),
+    ...(intent.image.signatures !== undefined && { signatures: [...intent.image.signatures] }),
+    ...(intent.permits !== undefined && { permits: [...intent.permits] }),
     source: { commit: intent.commit },
   }
 }

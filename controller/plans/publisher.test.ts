@@ -5,7 +5,8 @@ import { openPlan } from '../../proto/envelope.ts'
 import type { Plan } from '../../proto/plan.ts'
 import { startNatsServer } from '../../test/support/nats-server.ts'
 import type { NatsServer } from '../../test/support/nats-server.ts'
-import type { PlanIntent } from '../rollout/types.ts'
+import { controllerOf } from '../../test/support/nats-users.ts'
+import type { PlanIntent } from '../rollout/decision.ts'
 import { connectStore } from '../store/store.ts'
 import type { Store } from '../store/store.ts'
 import { openPublisher } from './publisher.ts'
@@ -28,7 +29,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 beforeEach(async () => {
-  store = await connectStore({ natsUrl: server.url, monitorUrl: server.monitorUrl, signal, logger })
+  store = await connectStore({ ...(await controllerOf(server)), signal, logger })
   hostId = String.fromCharCode(97 + (lastHost += 1)).repeat(26)
 })
 afterEach(() => store.close())
@@ -50,13 +51,25 @@ function intent(changes: Partial<PlanIntent> = {}): PlanIntent {
     image: { repository: 'r.example/os', digest: digest('a'), manifestDigest: digest('b'), version: '1.0.0' },
     stageUntilMs: nowMs + hourMs,
     activateUntilMs: null,
-    health: { checks: ['web-up'], stableForMs: 0, deadlineMs: 600_000 },
+    health: {
+      units: [],
+      http: [],
+      checks: ['web-up'],
+      greenboot: false,
+      reachController: false,
+      stableForMs: 0,
+      deadlineMs: 600_000,
+    },
+    allow: [],
+    lint: 'Off',
     deny: [],
     commit: 'c0ffee',
     ...changes,
   }
 }
 
+const toLetters = (value: number): string =>
+  [17_576, 676, 26, 1].map((unit) => String.fromCharCode(97 + (Math.floor(value / unit) % 26))).join('')
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`
 
 async function stored(): Promise<Plan> {
@@ -80,6 +93,24 @@ describe('publishing plans', () => {
       activate: null,
       limits: { maxReboots: 4, maxBytes },
     })
+  })
+
+  it('names the check of the image only where there is one, which older agents do not know', async () => {
+    const publisher = await open()
+    await publisher.publish([intent({ lint: 'Off' })], context())
+    expect(await stored()).not.toHaveProperty('lint')
+    await publisher.publish([intent({ lint: 'Enforce' })], context())
+    expect(await stored()).toMatchObject({ lint: 'Enforce', counter: 2 })
+  })
+
+  it('hands on who signed the image, and signs anew when somebody else did', async () => {
+    const publisher = await open()
+    const by = (bundle: string) => ({ ...intent().image, signatures: [{ kind: 'bundle', bundle }] as const })
+    await publisher.publish([intent()], context())
+    expect(await stored()).not.toHaveProperty('signatures')
+    await publisher.publish([intent({ image: by('YQ==') })], context())
+    await publisher.publish([intent({ image: by('Yg==') })], context())
+    expect(await stored()).toMatchObject({ counter: 3, signatures: [{ kind: 'bundle', bundle: 'Yg==' }] })
   })
 
   it('writes nothing when nothing changed, also after a restart', async () => {
@@ -130,6 +161,27 @@ describe('publishing plans', () => {
     expect(await publisher.renew(context({ nowMs: nowMs + 11 * hourMs }))).toBe(0)
     expect(await publisher.renew(context({ nowMs: nowMs + 13 * hourMs }))).toBe(1)
     expect((await stored()).expiresAt).toBe('2026-01-02T13:00:00.000Z')
+  })
+
+  it('renews a large fleet, which was signed at once, a part at a time', async () => {
+    const publisher = await open()
+    const hostIds = Array.from({ length: 501 }, (_, index) => `${'z'.repeat(22)}${toLetters(index)}`)
+    await publisher.publish(
+      hostIds.map((id) => intent({ hostId: id })),
+      context(),
+    )
+    const late = context({ nowMs: nowMs + 13 * hourMs })
+    expect([await publisher.renew(late), await publisher.renew(late), await publisher.renew(late)]).toEqual([
+      500, 1, 0,
+    ])
+  })
+
+  it('signs nothing again for a host that it forgot', async () => {
+    const publisher = await open()
+    await publisher.publish([intent()], context())
+    publisher.forget(hostId)
+    expect(await publisher.renew(context({ nowMs: nowMs + 13 * hourMs }))).toBe(0)
+    expect(await publisher.catchUp(hostId, context({ acceptedCounterOf: () => 8 }))).toBe(0)
   })
 
   it('does not overwrite the plan of another leader', async () => {

@@ -1,10 +1,10 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type { Logger } from 'pino'
-import { openPlan, sealPlan } from '../../proto/envelope.ts'
+import { planOpener, planSealer } from '../../proto/envelope.ts'
 import type { Plan } from '../../proto/plan.ts'
 import { isHostId } from '../../proto/subjects.ts'
-import type { PlanIntent } from '../rollout/types.ts'
+import type { PlanIntent } from '../rollout/decision.ts'
 import { planOf, sameForHost } from './plan-of-intent.ts'
 
 /** Where plans are kept, the last one of each host; see the store. */
@@ -45,8 +45,13 @@ export type Publisher = {
   readonly newestTerm: number
   /** Resolves when every changed plan is durable. Number of plans written. */
   publish(intents: readonly PlanIntent[], context: PublishContext): Promise<number>
-  /** Signs again what would expire soon, so that a host that was away finds a valid plan. */
+  /**
+   * Signs again what is past half of its life, so that a host that was away finds a valid plan, and one that gets none
+   * knows that it is kept from them. Number of plans written; some may be left until it is 0.
+   */
   renew(context: PublishContext): Promise<number>
+  /** Signs nothing again for this host. */
+  forget(hostId: string): void
   /** Signs one host's plan again when the host is ahead of it, as after the loss of the stored plans. */
   catchUp(hostId: string, context: PublishContext): Promise<number>
 }
@@ -66,6 +71,8 @@ type Sealed = {
   readonly next: Omit<Last, 'sequence'>
 }
 
+/** At once, so that the plans of a large fleet, which were signed together, delay nothing else. */
+const RENEWALS_MAX = 500
 const LIFE_MS = 24 * 60 * 60 * 1000
 /** A host cannot burn more of its own counter than this by lying about what it accepted. */
 const COUNTER_JUMP_MAX = 1_000_000
@@ -75,6 +82,7 @@ export async function openPublisher(options: PublisherOptions): Promise<Publishe
   const { log, directorKey, maxBytes, logger } = options
   const last = await loadLast(options)
   const intentOf = new Map<string, PlanIntent>()
+  const seal = planSealer(directorKey)
 
   function sealIfNeeded(intent: PlanIntent, context: PublishContext): Sealed | null {
     const { term, nowMs } = context
@@ -89,12 +97,11 @@ export async function openPublisher(options: PublisherOptions): Promise<Publishe
       before !== undefined &&
       before.contentHash === contentHash &&
       before.term === term &&
-      before.expiresAtMs - nowMs >= LIFE_MS / 2 &&
+      isLasting(before.expiresAtMs, nowMs) &&
       // A host ahead of the log refuses what the log holds.
       (accepted <= before.counter || counter === before.counter + 1)
     if (fresh) return null
-    const envelope = sealPlan(plan, directorKey)
-    return { hostId: intent.hostId, envelope, next: { counter, term, expiresAtMs, contentHash } }
+    return { hostId: intent.hostId, envelope: seal(plan), next: { counter, term, expiresAtMs, contentHash } }
   }
 
   async function publish(intents: Iterable<PlanIntent>, context: PublishContext): Promise<number> {
@@ -122,13 +129,32 @@ export async function openPublisher(options: PublisherOptions): Promise<Publishe
   return {
     newestTerm: newestTermOf(last.values()),
     publish,
-    renew: (context) => publish(intentOf.values(), context),
+    renew: (context) => publish(dueAt(context.nowMs, intentOf.values(), last), context),
+    forget: (hostId) => void intentOf.delete(hostId),
     async catchUp(hostId, context) {
       const intent = intentOf.get(hostId)
       const behind = isBehind(last.get(hostId)?.counter ?? 0, context.acceptedCounterOf(hostId) ?? 0)
       return intent !== undefined && behind ? publish([intent], context) : 0
     },
   }
+}
+
+function dueAt(
+  nowMs: number,
+  intents: Iterable<PlanIntent>,
+  last: ReadonlyMap<string, Last>,
+): readonly PlanIntent[] {
+  const due: PlanIntent[] = []
+  for (const intent of intents) {
+    if (isLasting(last.get(intent.hostId)?.expiresAtMs ?? 0, nowMs)) continue
+    due.push(intent)
+    if (due.length === RENEWALS_MAX) break
+  }
+  return due
+}
+
+function isLasting(expiresAtMs: number, nowMs: number): boolean {
+  return expiresAtMs - nowMs >= LIFE_MS / 2
 }
 
 /** Past what the host accepted, unless that is out of reach. */
@@ -154,11 +180,11 @@ function latestPerHost(intents: Iterable<PlanIntent>): readonly PlanIntent[] {
 
 async function loadLast({ log, directorKey, logger, signal }: PublisherOptions): Promise<Map<string, Last>> {
   const last = new Map<string, Last>()
-  const publicKey = createPublicKey(directorKey)
+  const open = planOpener([createPublicKey(directorKey)])
   for (const { subject, sequence, envelope } of await log.load(signal)) {
     const hostId = subject.slice('plan.'.length)
     if (!isHostId(hostId)) continue
-    const opened = openPlan(envelope, [publicKey])
+    const opened = open(envelope)
     if (opened.kind === 'refused' || opened.plan.hostId !== hostId) {
       // Anything not ours is replaced at the next intent; its counter means nothing.
       logger.warn(

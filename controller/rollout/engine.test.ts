@@ -21,6 +21,7 @@ import {
   want,
 } from '../../test/support/rollout-world.ts'
 import { describeFleets, describeHosts, describeRollouts } from './engine.ts'
+import { waveOf } from '../desired-state/strategy-defaults.ts'
 
 describe('a fleet', () => {
   it('is pending without hosts, and begins when the first joins', () => {
@@ -109,7 +110,7 @@ describe('a fleet', () => {
     const world = newWorld()
     for (const id of ['h0', 'h1']) enrol(world, id, imageOf('1.0.0').digest)
     const strategy = strategyWith({
-      waves: [{ name: 'canary', upTo: { kind: 'count', count: 1 }, soakMs: 0 }],
+      waves: [waveOf('canary', { kind: 'count', count: 1 })],
     })
     want(world, [fleetWith('1.0.0', { strategy })], 'c1')
     settleAll(world)
@@ -123,6 +124,19 @@ describe('a fleet', () => {
     expect(fleetView(world)).toMatchObject({ state: 'Progressing' })
     settleAll(world)
     expect(fleetView(world)).toMatchObject({ state: 'Synced', hostsUpdated: 2 })
+  })
+
+  it.each([
+    [['h0'], 'its only host has never reported; is it on, and does it reach the controller?'],
+    [['h0', 'h1'], 'none of its 2 hosts has ever reported; are they on, and do they reach the controller?'],
+  ])('is pending while nobody of %s has reported', (names, message) => {
+    const world = newWorld()
+    for (const hostId of names) {
+      const enrolment = { hostId, name: hostId, labels: {}, enrolledAtMs: world.wallMs }
+      dispatch(world, { kind: 'enrolled', enrolment })
+    }
+    want(world, [fleetWith('1.0.0')], 'c1')
+    expect(fleetView(world)).toMatchObject({ state: 'Pending', message, hostsTotal: names.length })
   })
 
   it('is pending when its hosts are gone in the middle of a rollout', () => {
@@ -166,7 +180,7 @@ describe('a revision', () => {
   it('replaced in its last wave keeps what its earlier waves proved', () => {
     const world = newWorld()
     for (const id of ['h0', 'h1']) enrol(world, id, imageOf('0.0.0').digest)
-    const waves = [{ name: 'canary', upTo: { kind: 'count', count: 1 }, soakMs: 0 }] as const
+    const waves = [waveOf('canary', { kind: 'count', count: 1 })]
     want(world, [fleetWith('1.0.0', { strategy: strategyWith({ waves }) })], 'c1')
     dispatch(world, { kind: 'timer' })
     const canary = phaseOf(world, 'h0') === 'Granted' ? 'h0' : 'h1'

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { imageOf } from '../../test/support/rollout-agent.ts'
 import { hasDrifted, readReport, runsImage } from './evidence.ts'
-import type { GrantRecord, HostReport } from './types.ts'
+import type { GrantRecord } from './records.ts'
+import type { HostReport } from './report.ts'
 
 const image = imageOf('1.0.0')
 const grant: GrantRecord = {
@@ -10,10 +11,19 @@ const grant: GrantRecord = {
   generation: 1,
   attempt: 1,
   direction: 'Forward',
+  image: null,
+  pinned: false,
+  failedBefore: false,
   stageUntilMs: null,
   activateUntilMs: 9,
   bootIdBefore: 'boot-1',
   brokenBefore: false,
+  activateGrantedAtMs: null,
+  retries: { download: 0, stage: 0 },
+  notBeforeMs: null,
+  failures: 0,
+  retried: null,
+  inconclusive: 0,
   endBy: 9,
   phase: 'Rebooting',
   message: '',
@@ -25,19 +35,22 @@ const healthy: HostReport = {
   phase: 'Healthy',
   bootedDigest: image.digest,
   bootedManifestDigest: image.manifests['amd64'] ?? null,
+  bootedVersion: '',
+  defaultDigest: null,
   targetDigest: null,
   bootId: 'boot-2',
   health: { verdict: 'Passed', failedChecks: [] },
   failure: null,
   architecture: 'amd64',
   deniedDigests: [],
+  etcConflicts: [],
   phaseEnteredAtMs: 0,
 }
 const elsewhere = { bootedDigest: null, bootedManifestDigest: null }
 const failed = (code: string): HostReport => ({
   ...healthy,
   phase: 'Failed',
-  failure: { code, message: 'why' },
+  failure: { code, message: 'why', evidence: [] },
 })
 
 describe('a report', () => {

@@ -1,9 +1,13 @@
 import { isAdopted, isCommitted, isEnded, isFailure, isFurther, isWithdrawn } from './phases.ts'
 import type { HostPhase } from './states.ts'
-import type { GrantRecord, HostReport, ResolvedImage } from './types.ts'
+import type { GrantRecord } from './records.ts'
+import type { HostReport } from './report.ts'
+import type { ResolvedImage } from './wanted.ts'
 
 /** Enough of what a check printed to tell one failure from another in a sentence. */
 const detailMax = 80
+
+const unheard = 'reached neither controller, NATS nor registry, with the new image or after falling back'
 
 export type Told = { readonly phase: HostPhase; readonly message: string }
 
@@ -18,12 +22,17 @@ export function isHealthyOn(report: HostReport, image: ResolvedImage): boolean {
   return runsImage(report, image) && report.health.verdict === 'Passed'
 }
 
+/** Fell back because nobody answered it, and back on the old image nobody did either: then it is us. */
+function isInconclusive({ failure, phase }: HostReport): boolean {
+  return phase === 'RolledBack' && failure?.code === 'Inconclusive'
+}
+
 export function isBroken(report: HostReport): boolean {
+  if (isInconclusive(report)) return false
   return report.health.verdict === 'Failed' || report.phase === 'Failed' || report.phase === 'RolledBack'
 }
 
-export function refersTo(report: HostReport, grant: GrantRecord): boolean {
-  const { plan } = report
+export function refersTo({ plan }: Pick<HostReport, 'plan'>, grant: GrantRecord): boolean {
   return (
     plan !== null &&
     plan.rollout === grant.rolloutId &&
@@ -83,6 +92,7 @@ function toldBy(grant: GrantRecord, image: ResolvedImage, report: HostReport): T
   if (phase !== undefined) return { phase, message: phase === 'RollingBack' ? failureOf(report) : '' }
   if (report.phase === 'Idle') return bootedOther(grant, image, report)
   if (report.phase === 'Healthy') return succeeded(grant, image, report) ?? bootedOther(grant, image, report)
+  if (isInconclusive(report)) return { phase: 'Inconclusive', message: unheard }
   const isRejection = report.phase === 'Failed' && report.failure?.code.startsWith('Rejected') === true
   return {
     phase: report.phase === 'RolledBack' ? 'RolledBack' : isRejection ? 'Rejected' : 'Failed',

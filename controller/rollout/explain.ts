@@ -1,13 +1,21 @@
-import { allowedUnavailable, fleetBlock, maxDownloads } from './budget.ts'
-import { bucketIndexOf } from './contribution.ts'
-import { grantElsewhere, imageOf, needOf } from './needs.ts'
-import type { Direction } from './needs.ts'
+import { fleetBlock } from './budget.ts'
+import { bucketIndexOf } from './bucket-index.ts'
+import { hasDrifted, runsImage } from './evidence.ts'
+import { denialOf } from './fleet-record.ts'
+import { blockOfHost } from './host-blocks.ts'
+import { grantElsewhere, imageOf, needOf, targetOf } from './needs.ts'
+import type { Need } from './needs.ts'
 import { isEnded, isFailure, isUnavailable } from './phases.ts'
-import { duration, phaseWord, shortImage } from './sentences.ts'
-import { currentRollout, ownerOf } from './state.ts'
+import { duration, phaseWord, shortDigest, shortImage } from './sentences.ts'
+import { currentRollout } from './state-entries.ts'
+import { ownerOf } from './host-names.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { BlockingReason, HostPhase } from './states.ts'
-import type { GrantRecord, Now, WaveRecord } from './types.ts'
+import type { GrantRecord, WaveRecord } from './records.ts'
+import type { Now } from './now.ts'
+import type { HostReport } from './report.ts'
+import { waitForActivation, waitForDownload } from './waits.ts'
+import { blockOfWanted } from './wanted-blocks.ts'
 import { activeWaveIndex } from './waves.ts'
 
 export type Progress = { readonly kind: 'Progressing'; readonly phase: HostPhase; readonly message: string }
@@ -23,10 +31,21 @@ export function explain(state: RolloutEngineState, hostId: string, now: Now): Ex
   const rollout = currentRollout(state, fleet)
   const elsewhere = grantElsewhere(host, rollout?.record.id ?? null)
   if (elsewhere !== null) return { kind: 'OldRolloutInFlight', rolloutId: elsewhere.rolloutId }
-  // A fleet that nothing blocks has a rollout from the moment it has a host.
-  if (rollout === null) return fleetBlock(state, fleet) as BlockingReason
+  if (rollout === null) return fleetBlock(state, fleet) ?? beforeAny(host, now)
   return inRollout(state, { fleet, rollout, host }, now)
 }
+
+/** The first rollout of a fleet begins when a host of it was heard that git does not hold. */
+function beforeAny({ hold, record }: Host, now: Now): Explanation {
+  if (hold !== null) {
+    const inMs = hold.untilMs === null ? null : Math.max(0, hold.untilMs - now.wallMs)
+    return { kind: 'Held', reason: hold.reason, inMs }
+  }
+  return record === null ? { kind: 'Unreachable' } : planning
+}
+
+/** A fleet that nothing blocks has a rollout, or is about to. */
+const planning: Progress = { kind: 'Progressing', phase: 'Pending', message: 'its rollout is being planned' }
 
 function withoutOwner(state: RolloutEngineState, host: Host): Explanation {
   const left = [...host.grants.values()].some((grant) => {
@@ -41,64 +60,102 @@ type Place = { readonly fleet: Fleet; readonly rollout: Rollout; readonly host: 
 function inRollout(state: RolloutEngineState, place: Place, now: Now): Explanation {
   const { fleet, host, rollout } = place
   const grant = host.grants.get(rollout.record.id) ?? null
-  if (grant !== null && !isEnded(grant.phase) && grant.phase !== 'AwaitingSlot') {
+  if (grant !== null && isUnderWay(grant)) {
     return { kind: 'Progressing', phase: grant.phase, message: progressOf(rollout, grant, now) }
   }
   const index = bucketIndexOf(rollout, host)
-  const need = needOf(rollout.record, host, index === rollout.record.waves.length)
-  if (grant !== null && isEnded(grant.phase) && (need === null || isFailure(grant.phase)))
-    return ended(rollout, grant)
-  const block = fleetBlock(state, fleet) ?? waitsForWave(rollout, index)
+  const isTail = index === rollout.record.waves.length
+  const need = needOf(state, { rollout: rollout.record, host, isTail })
+  const apart = blockOfHost(state, place, need, now.wallMs) ?? pinned(host, need)
+  if (apart !== null) return apart
+  if (grant !== null && isEnded(grant.phase) && (need === null || isFailure(grant.phase))) {
+    return waitsForNewer(state, place) ?? ended(place, grant)
+  }
+  const turn = host.pin === null ? waitsForWave(rollout, index, grant) : null
+  const block = fleetBlock(state, fleet) ?? turn
   if (block !== null) return block
-  return nextStep(place, grant, need)
+  return nextStep(state, { ...place, grant, need }, now)
+}
+
+function isUnderWay({ phase }: GrantRecord): boolean {
+  return !isEnded(phase) && phase !== 'AwaitingSlot'
+}
+
+/** Where git wants something newer than the rollout that the host is done with, what keeps that from beginning. */
+function waitsForNewer(state: RolloutEngineState, { fleet, host, rollout }: Place): BlockingReason | null {
+  const wanted = state.wanted?.get(fleet.record.fleet)
+  if (wanted?.unverified !== undefined) return { kind: 'Unverified', message: wanted.unverified }
+  if (wanted?.image == null || wanted.revision === rollout.record.revision) return null
+  if (host.record !== null && runsImage(host.record.report, wanted.image)) return null
+  return fleetBlock(state, fleet) ?? blockOfWanted(fleet, wanted)
+}
+
+function pinned({ pin, record }: Host, need: Need | null): BlockingReason | null {
+  if (pin?.image == null || need !== null || record === null) return null
+  return runsImage(record.report, pin.image) ? { kind: 'Pinned', digest: pin.digest } : null
 }
 
 /** Nothing holds its wave: what is left concerns the host itself. */
 function nextStep(
-  { fleet, host, rollout }: Place,
-  grant: GrantRecord | null,
-  need: Direction | null,
+  state: RolloutEngineState,
+  place: Place & { readonly grant: GrantRecord | null; readonly need: Need | null },
+  now: Now,
 ): Explanation {
+  const { grant, host, need, rollout } = place
   if (!host.connected || host.record === null) return { kind: 'Unreachable' }
-  if (grant?.phase === 'AwaitingSlot') {
-    const allowed = allowedUnavailable(fleet, rollout.record)
-    return { kind: 'MaxUnavailable', unavailable: fleet.unavailable, allowed }
-  }
+  if (grant?.phase === 'AwaitingSlot') return waitForActivation(state, place, now)
   if (need === null) {
     const message = `runs ${shortImage(imageOf(rollout.record, 'Back'))}`
     return { kind: 'Progressing', phase: 'Succeeded', message }
   }
   const { architecture } = host.record.report
-  if (imageOf(rollout.record, need).manifests[architecture] === undefined) {
+  if (targetOf(rollout.record, need).manifests[architecture] === undefined) {
     return { kind: 'NoManifestForArchitecture', architecture }
   }
-  if (fleet.staging >= maxDownloads) {
-    return { kind: 'DownloadSlots', downloading: fleet.staging, allowed: maxDownloads }
-  }
-  return { kind: 'Progressing', phase: 'Pending', message: 'next to be granted' }
+  const wait = waitForDownload(state, place, now)
+  return wait ?? { kind: 'Progressing', phase: 'Pending', message: 'next to be granted' }
 }
 
-function ended(rollout: Rollout, grant: GrantRecord): Explanation {
+function ended({ fleet, host: { record }, rollout }: Place, grant: GrantRecord): Explanation {
+  const image = targetOf(rollout.record, grant)
   if (grant.phase === 'Succeeded') {
-    const image = imageOf(rollout.record, grant.direction)
-    return { kind: 'Progressing', phase: grant.phase, message: `runs ${shortImage(image)}` }
+    const drifted = record !== null && hasDrifted(record.report, grant, image)
+    const message = drifted
+      ? `was on ${shortImage(image)} and now runs ${bootedOf(record.report)}`
+      : `runs ${shortImage(image)}`
+    return { kind: 'Progressing', phase: grant.phase, message }
   }
-  return { kind: 'Ended', phase: grant.phase, message: grant.message }
+  const ending = { kind: 'Ended', phase: grant.phase, message: grant.message } as const
+  return denialOf(fleet, image.digest) === null ? ending : { ...ending, denied: image.digest }
+}
+
+function bootedOf({ bootedDigest }: HostReport): string {
+  return bootedDigest === null ? 'something else' : shortDigest(bootedDigest)
 }
 
 /** Only a running rollout makes anybody wait for his turn; a wave that is over leaves stragglers to the keeper. */
-function waitsForWave(rollout: Rollout, index: number): BlockingReason | null {
+function waitsForWave(rollout: Rollout, index: number, grant: GrantRecord | null): BlockingReason | null {
   const { state, waves } = rollout.record
+  if (state.kind === 'Aborted' && index < waves.length) {
+    return { kind: 'RolloutAborted', actor: state.actor, reason: state.reason }
+  }
   if (state.kind !== 'Progressing') return null
   const active = activeWaveIndex(waves)
-  if (index === active && waves[active]?.state === 'Running') return null
+  const wave = waves[active]
+  if (wave === undefined || (index === active && isGranting(wave))) return null
   if (index === waves.length && rollout.record.from !== null) return null
-  return { kind: 'WaitsForWave', wave: (waves[active] as WaveRecord).name }
+  const kind = grant?.phase === 'AwaitingSlot' ? 'Prefetched' : 'WaitsForWave'
+  return { kind, wave: wave.name }
+}
+
+function isGranting({ leavesBehind, state }: WaveRecord): boolean {
+  return (state === 'Running' || state === 'WaitingWindow') && !leavesBehind
 }
 
 function progressOf(rollout: Rollout, grant: GrantRecord, now: Now): string {
-  const image = shortImage(imageOf(rollout.record, grant.direction))
+  const image = shortImage(targetOf(rollout.record, grant))
+  // What a host already ran it proves in its own time: nothing is to be taken back.
   const untilMs = isUnavailable(grant) ? grant.endBy : grant.stageUntilMs
-  const left = `, at most ${duration(Math.max(0, (untilMs as number) - now.wallMs))} more`
+  const left = untilMs === null ? '' : `, at most ${duration(Math.max(0, untilMs - now.wallMs))} more`
   return `${phaseWord(grant.phase)} ${grant.direction === 'Back' ? 'back to ' : ''}${image}${left}`
 }

@@ -23,10 +23,11 @@ import {
   want,
 } from '../../test/support/rollout-world.ts'
 import type { World } from '../../test/support/rollout-world.ts'
+import { waveOf } from '../desired-state/strategy-defaults.ts'
 
 const minuteMs = 60_000
 const soaking = strategyWith({
-  waves: [{ name: 'all', upTo: { kind: 'percent', percent: 100 }, soakMs: 10 * minuteMs }],
+  waves: [waveOf('all', { kind: 'percent', percent: 100 }, 10 * minuteMs)],
 })
 const none = { kind: 'count', count: 0 } as const
 
@@ -165,7 +166,7 @@ describe('a gate', () => {
       world,
       [
         fleetWith('1.0.0', {
-          strategy: strategyWith({ waves: [{ name: 'canary', upTo: none, soakMs: 0 }] }),
+          strategy: strategyWith({ waves: [waveOf('canary', none)] }),
         }),
       ],
       'c1',
@@ -182,7 +183,7 @@ describe('a gate', () => {
       [
         fleetWith('1.0.0', {
           strategy: strategyWith({
-            waves: [{ name: 'canary', upTo: { kind: 'count', count: 1 }, soakMs: 0 }],
+            waves: [waveOf('canary', { kind: 'count', count: 1 })],
           }),
         }),
       ],
@@ -202,7 +203,7 @@ describe('a gate', () => {
 
   it('ends a rollback without silent hosts at the deadline, and says when one could not go back', () => {
     const { agents, world } = worldOf(3, '1.0.0')
-    const waves = [{ name: 'canary', upTo: { kind: 'count', count: 2 }, soakMs: 0 }] as const
+    const waves = [waveOf('canary', { kind: 'count', count: 2 })]
     const strategy = strategyWith({ waves })
     want(world, [fleetWith('1.0.0', { strategy })], 'c1')
     settleAll(world)

@@ -1,12 +1,17 @@
-import type { FailureLimit } from '../desired-state/types.ts'
-import { denialOf, fleetBlock } from './budget.ts'
+import { passTime, timeToMeasure } from './analysis.ts'
+import { fleetBlock } from './budget.ts'
+import { denialOf } from './fleet-record.ts'
 import { endGrant } from './grants.ts'
-import { bucketIndexOf, recountFleet } from './contribution.ts'
+import { bucketIndexOf } from './bucket-index.ts'
+import { recountFleet } from './contribution.ts'
 import { pauseRollout } from './pause.ts'
-import { failWave } from './rollback.ts'
-import { currentRollout, writeFleet, writeRollout } from './state.ts'
-import type { Bucket, Changes, Fleet, Rollout, RolloutEngineState } from './state.ts'
-import type { RolloutRecord, WaveRecord } from './types.ts'
+import { causeOfHalfBack, failWave, goBackNow } from './rollback.ts'
+import { currentRollout, hostOf, writeFleet, writeRollout } from './state-entries.ts'
+import type { Bucket, Fleet, Rollout, RolloutEngineState } from './state.ts'
+import type { Changes } from './changes.ts'
+import type { RolloutRecord, WaveRecord } from './records.ts'
+import { stepWave } from './wave-steps.ts'
+import type { Step } from './wave-steps.ts'
 import { activeWaveIndex } from './waves.ts'
 
 /** Header writes are rare: time that passes in a wave is saved this often, and with every change of the header. */
@@ -20,14 +25,21 @@ export function advanceTime(state: RolloutEngineState, changes: Changes, fleet: 
   const { waves } = rollout.record
   const index = timedWaveIndex(rollout.record)
   const wave = waves[index]
-  if (wave === undefined) return
-  const timed =
-    wave.state === 'Soaking'
-      ? { ...wave, soakedMs: Math.min(wave.soakMs, wave.soakedMs + elapsedMs) }
-      : { ...wave, ranMs: wave.ranMs + elapsedMs }
-  rollout.record = { ...rollout.record, waves: waves.with(index, timed) }
+  if (wave === undefined || wave.state === 'WaitingWindow') return
+  rollout.record = { ...rollout.record, waves: waves.with(index, timePassed(wave, elapsedMs)) }
   rollout.unsavedMs += elapsedMs
   if (rollout.unsavedMs >= saveTimeEveryMs) writeRollout(rollout, changes, rollout.record)
+}
+
+/** Each gate has its own clock; a closed window stops them all. */
+function timePassed(wave: WaveRecord, elapsedMs: number): WaveRecord {
+  if (wave.state === 'Soaking') {
+    const soakedMs = Math.min(wave.soakMs, wave.soakedMs + elapsedMs)
+    return { ...wave, soakedMs, measured: passTime(wave, elapsedMs) }
+  }
+  if (wave.state === 'Analysing') return { ...wave, measured: passTime(wave, elapsedMs) }
+  if (wave.state === 'AwaitingApproval') return { ...wave, awaitedMs: wave.awaitedMs + elapsedMs }
+  return { ...wave, ranMs: wave.ranMs + elapsedMs }
 }
 
 /** A rollback is timed in the wave that failed. */
@@ -47,15 +59,17 @@ export function passGates(state: RolloutEngineState, changes: Changes, fleet: Fl
   const block = fleetBlock(state, fleet)
   const isDenied = denialOf(fleet, rollout.record.image.digest) !== null
   if (block !== null && !(block.kind === 'Denied' && isDenied)) return
+  const cause = causeOfHalfBack(fleet, rollout)
+  if (cause !== null) return goBackNow(state, changes, { rollout, cause })
   while (rollout.record.state.kind === 'Progressing') {
     const index = activeWaveIndex(rollout.record.waves)
     if (index === -1) return succeed(state, changes, { fleet, rollout })
-    const next = isDenied ? failed : stepWave(rollout, index)
+    const next = isDenied ? deniedNow : stepWave(rollout, index)
     if (next === null) return
-    if (next.kind === 'failed') return failWave(state, changes, { fleet, rollout, index })
+    if (next.kind === 'failed') return failWave(state, changes, { fleet, rollout, index, cause: next.cause })
     if (next.kind === 'pause')
       return pauseRollout(rollout, changes, { ...next.cause, atMs: changes.now.wallMs })
-    if (next.wave.state !== 'Running') skipSilent(state, changes, { rollout, index })
+    if (next.wave.state !== 'Running') leaveBehind(state, changes, { rollout, index })
     writeRollout(rollout, changes, {
       ...rollout.record,
       waves: rollout.record.waves.with(index, next.wave),
@@ -64,106 +78,62 @@ export function passGates(state: RolloutEngineState, changes: Changes, fleet: Fl
   }
 }
 
-type Step =
-  | { readonly kind: 'move'; readonly wave: WaveRecord }
-  | { readonly kind: 'failed' }
-  | {
-      readonly kind: 'pause'
-      readonly cause: { readonly kind: 'Unreachable' | 'Deadline'; readonly message: string }
-    }
+const deniedNow: Step = { kind: 'failed', cause: null }
 
-const failed = { kind: 'failed' } as const
-
-function stepWave(rollout: Rollout, index: number): Step | null {
-  const wave = rollout.record.waves[index] as WaveRecord
-  const bucket = rollout.buckets[index] as Bucket
-  if (bucket.members === 0) return { kind: 'move', wave: { ...wave, state: 'Skipped' } }
-  if (wave.state === 'Pending') return { kind: 'move', wave: { ...wave, state: 'Running' } }
-  if (exceedsLimit(bucket, wave.failureLimit)) return { kind: 'failed' }
-  if (wave.state === 'Soaking') return stepSoak(wave, bucket)
-  if (wave.ranMs >= rollout.record.strategy.deadlines.waveMs) return stepLate(wave, bucket)
-  const open = bucket.pending + bucket.inProgress + bucket.regressed
-  return open > 0 ? null : endWave(wave, bucket)
-}
-
-/** Integers only. A host counts as attempted from its activate grant on, or when it ended before. */
-export function exceedsLimit(bucket: Bucket, limit: FailureLimit): boolean {
-  const { failed } = bucket
-  const attempted = bucket.succeeded + failed + bucket.activated
-  if (attempted < limit.minAttempted) return false
-  return limit.max.kind === 'count' ? failed > limit.max.count : failed * 100 > limit.max.percent * attempted
-}
-
-/** What was granted after all, or is no longer healthy, is waited for again. */
-function stepSoak(wave: WaveRecord, bucket: Bucket): Step | null {
-  if (bucket.inProgress > 0 || bucket.regressed > 0) {
-    return { kind: 'move', wave: { ...wave, state: 'Running', soakedMs: 0 } }
-  }
-  return wave.soakedMs < wave.soakMs ? null : { kind: 'move', wave: { ...wave, state: 'Succeeded' } }
-}
-
-/** Past the deadline silent hosts are left behind; hosts that hold a lease have their own bound. */
-function stepLate(wave: WaveRecord, bucket: Bucket): Step | null {
-  const holders = bucket.inProgress - bucket.toActivate.length - bucket.silentStaged
-  if (holders > 0) return null
-  const reachable = bucket.pending - bucket.silent + bucket.toActivate.length
-  if (reachable + bucket.regressed > 0) {
-    const message = `wave "${wave.name}" passed its deadline with ${reachable} reachable and ${bucket.regressed} no longer healthy hosts left`
-    return { kind: 'pause', cause: { kind: 'Deadline', message } }
-  }
-  if (bucket.pending + bucket.inProgress > 0 && bucket.succeeded + bucket.failed === 0) {
-    const message = `no host of wave "${wave.name}" could be reached before its deadline`
-    return { kind: 'pause', cause: { kind: 'Unreachable', message } }
-  }
-  return endWave(wave, bucket)
-}
-
-/** Failures within the limit are tolerated, but a wave in which none succeeded has proven nothing. */
-function endWave(wave: WaveRecord, bucket: Bucket): Step {
-  if (bucket.succeeded === 0) {
-    return bucket.failed > 0 ? { kind: 'failed' } : { kind: 'move', wave: { ...wave, state: 'Skipped' } }
-  }
-  return { kind: 'move', wave: { ...wave, state: wave.soakMs > wave.soakedMs ? 'Soaking' : 'Succeeded' } }
-}
-
-/** Staged hosts that fell silent give way; the keeper catches up with them. */
-function skipSilent(
+/** Staged hosts that are silent, or that the wave was promoted past, give way; the keeper catches up with them. */
+function leaveBehind(
   state: RolloutEngineState,
   changes: Changes,
   at: { readonly rollout: Rollout; readonly index: number },
 ): void {
   const { rollout, index } = at
-  if ((rollout.buckets[index] as Bucket).silentStaged === 0) return
-  for (const host of state.hosts.values()) {
+  const bucket = rollout.buckets[index] as Bucket
+  if (bucket.silentStaged + bucket.toActivate.size === 0) return
+  const { leavesBehind } = rollout.record.waves[index] as WaveRecord
+  const message = leavesBehind ? 'its wave was promoted without it' : 'silent when its wave ended'
+  for (const id of [...rollout.open].toSorted()) {
+    const host = hostOf(state, id)
     const grant = host.grants.get(rollout.record.id)
     if (grant?.phase === 'AwaitingSlot' && bucketIndexOf(rollout, host) === index) {
-      endGrant(state, changes, { grant, phase: 'Skipped', message: 'silent when its wave ended' })
+      endGrant(state, changes, { grant, phase: 'Skipped', message })
     }
   }
 }
 
-/** Stable moves first: after a crash in between the last gate is passed once more. */
+/**
+ * Stable moves when it is durable that every wave is over, and before the rollout says so: after a crash in between
+ * it succeeds once more, and no order, measurement or report that a crash lost has moved it.
+ */
 function succeed(
   state: RolloutEngineState,
   changes: Changes,
   of: { readonly fleet: Fleet; readonly rollout: Rollout },
 ): void {
   const { record } = of.rollout
+  changes.again = true
+  if (changes.writes.has(`rollout ${record.id}`)) return
   const stable = { revision: record.revision, rolloutId: record.id, image: record.image }
   writeFleet(state, changes, { ...of.fleet.record, stable })
   writeRollout(of.rollout, changes, { ...record, state: { kind: 'Succeeded', atMs: changes.now.wallMs } })
-  recountFleet(state, record.fleet)
-  changes.again = true
+  recountFleet(state, changes, record.fleet)
 }
 
-/** When time alone may move the active wave, or must be saved. */
+/** When time alone may move the active wave, ask for a measurement, or must be saved. */
 export function timeToGate(state: RolloutEngineState, fleet: Fleet): number | null {
   const rollout = currentRollout(state, fleet)
   if (rollout === null || fleetBlock(state, fleet) !== null) return null
-  const { strategy, waves } = rollout.record
-  const wave = waves[timedWaveIndex(rollout.record)]
-  if (wave === undefined) return null
-  const left = wave.state === 'Soaking' ? wave.soakMs - wave.soakedMs : strategy.deadlines.waveMs - wave.ranMs
-  const toSave = saveTimeEveryMs - rollout.unsavedMs
-  return left > 0 ? Math.min(left, toSave) : toSave
+  const wave = rollout.record.waves[timedWaveIndex(rollout.record)]
+  if (wave === undefined || wave.state === 'WaitingWindow') return null
+  const left = timeLeft(rollout.record, wave)
+  const waits = [left, timeToMeasure(wave)].filter((wait) => wait !== null && wait > 0)
+  return Math.min(saveTimeEveryMs - rollout.unsavedMs, ...(waits as readonly number[]))
+}
+
+function timeLeft({ strategy }: RolloutRecord, wave: WaveRecord): number | null {
+  if (wave.state === 'Soaking') return wave.soakMs - wave.soakedMs
+  if (wave.state === 'Analysing') return null
+  if (wave.state === 'AwaitingApproval' && wave.approval !== null) {
+    return wave.approval.expiresAfterMs - wave.awaitedMs
+  }
+  return strategy.deadlines.waveMs - wave.ranMs
 }

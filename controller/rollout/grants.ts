@@ -1,43 +1,73 @@
-import { isBroken, isHealthyOn, readReport } from './evidence.ts'
-import { parseDeadline, recount } from './contribution.ts'
-import { imageOf } from './needs.ts'
-import type { Direction } from './needs.ts'
-import { isCommitted, isEnded } from './phases.ts'
-import { hostOf } from './state.ts'
-import type { Changes, Host, Rollout, RolloutEngineState } from './state.ts'
+import { isBroken, isHealthyOn } from './evidence.ts'
+import { recount } from './contribution.ts'
+import { targetOf } from './needs.ts'
+import type { Need } from './needs.ts'
+import { isCommitted, isEnded, isFailure } from './phases.ts'
+import { noteActivation } from './rate.ts'
+import { noRetries } from './retry.ts'
+import { fleetOf, hostOf } from './state-entries.ts'
+import type { Changes } from './changes.ts'
+import type { Host, Rollout, RolloutEngineState } from './state.ts'
 import type { HostPhase } from './states.ts'
-import type { GrantRecord, HostReport } from './types.ts'
+import type { GrantRecord } from './records.ts'
+import type { HostReport } from './report.ts'
+import type { ResolvedImage } from './wanted.ts'
 
 /** Boots that one attempt may take, its fallback included. */
 const tries = 3
 
 export function writeGrant(state: RolloutEngineState, changes: Changes, record: GrantRecord): void {
   const host = hostOf(state, record.hostId)
-  recount(state, host, () => host.grants.set(record.rolloutId, record))
-  changes.writes.set(`grant ${record.rolloutId} ${record.hostId}`, { kind: 'grant', record })
+  const before = host.grants.get(record.rolloutId)
+  const kept = { ...record, failures: failuresAfter(before, record) }
+  recount(state, host, () => host.grants.set(record.rolloutId, kept))
+  changes.writes.set(`grant ${record.rolloutId} ${record.hostId}`, { kind: 'grant', record: kept })
+}
+
+/** Each attempt that failed counts once, whatever is learned of it later. */
+function failuresAfter(before: GrantRecord | undefined, record: GrantRecord): number {
+  const isKnown = before?.attempt === record.attempt && isFailure(before.phase)
+  return (before?.failures ?? 0) + Number(isFailure(record.phase) && !isKnown)
+}
+
+type Step = {
+  readonly rollout: Rollout
+  readonly host: Host
+  /** No lease outlives the window in which it is given; null: none ends. */
+  readonly windowEndMs: number | null
+}
+
+function within(untilMs: number, { windowEndMs }: Step): number {
+  return windowEndMs === null ? untilMs : Math.min(untilMs, windowEndMs)
 }
 
 /** The next step of a host that waits in a queue: a lease to stage, or at once the end that is already certain. */
 export function grantStage(
   state: RolloutEngineState,
   changes: Changes,
-  step: { readonly rollout: Rollout; readonly host: Host; readonly direction: Direction },
+  step: Step & { readonly need: Need },
 ): void {
-  const { direction, host } = step
+  const { host, need } = step
   const rollout = step.rollout.record
   const report = (host.record as NonNullable<Host['record']>).report
-  const end = settledEnd(report, imageOf(rollout, direction))
+  const fleet = fleetOf(state, rollout.fleet).record
+  const before = host.grants.get(rollout.id)
+  const image = targetOf(rollout, need)
+  const isOrdered = before?.phase === 'Pending' && before.retried !== null
+  const end = settledEnd(report, image, isOrdered ? [image.digest] : fleet.allowed)
   const at = changes.now.wallMs
   writeGrant(state, changes, {
     rolloutId: rollout.id,
     hostId: host.id,
     generation: rollout.generation,
-    attempt: (host.grants.get(rollout.id)?.attempt ?? 0) + 1,
-    direction,
-    stageUntilMs: end === null ? at + rollout.strategy.deadlines.downloadMs : null,
+    ...need,
+    ...keptOf(before, need),
+    stageUntilMs: end === null ? within(at + rollout.strategy.deadlines.downloadMs, step) : null,
     activateUntilMs: null,
+    notBeforeMs: null,
     bootIdBefore: null,
     brokenBefore: false,
+    failures: 0,
     endBy: null,
     phase: end?.phase ?? 'Granted',
     message: end?.message ?? '',
@@ -48,6 +78,33 @@ export function grantStage(
   if (end !== null) changes.again = true
 }
 
+type Kept = Pick<
+  GrantRecord,
+  'attempt' | 'failedBefore' | 'activateGrantedAtMs' | 'retries' | 'retried' | 'inconclusive'
+>
+
+/** What an attempt keeps of the one before it; what was counted in the other direction begins anew. */
+function keptOf(before: GrantRecord | undefined, need: Need): Kept {
+  const isSameWay = before?.direction === need.direction
+  return {
+    attempt: 1,
+    activateGrantedAtMs: null,
+    retried: null,
+    ...(before && {
+      attempt: before.attempt + 1,
+      activateGrantedAtMs: before.activateGrantedAtMs,
+      retried: before.retried,
+    }),
+    failedBefore: need.pinned && before !== undefined && (before.failedBefore || isOwnFailure(before)),
+    retries: isSameWay ? before.retries : noRetries,
+    inconclusive: isSameWay ? before.inconclusive : 0,
+  }
+}
+
+function isOwnFailure(grant: GrantRecord): boolean {
+  return !grant.pinned && isFailure(grant.phase)
+}
+
 /**
  * A host that runs the image already is adopted: its record is Succeeded at once, and its plan grants nothing but
  * carries generation and denials, so that it is fenced like every other. One that can never run it, or has tried
@@ -55,24 +112,22 @@ export function grantStage(
  */
 function settledEnd(
   report: HostReport,
-  image: ReturnType<typeof imageOf>,
+  image: ResolvedImage,
+  allowed: readonly string[],
 ): { readonly phase: HostPhase; readonly message: string } | null {
   const manifest = image.manifests[report.architecture]
   if (manifest === undefined) {
     return { phase: 'Rejected', message: `the image has no manifest for ${report.architecture}` }
   }
-  if (report.deniedDigests.includes(image.digest) || report.deniedDigests.includes(manifest)) {
+  const refuses = report.deniedDigests.includes(image.digest) || report.deniedDigests.includes(manifest)
+  if (refuses && !allowed.includes(image.digest)) {
     return { phase: 'Failed', message: 'rolled back from this image before and refuses it' }
   }
   const settled = report.phase === 'Healthy' || report.phase === 'Idle'
   return settled && isHealthyOn(report, image) ? { phase: 'Succeeded', message: 'ran it already' } : null
 }
 
-export function grantActivation(
-  state: RolloutEngineState,
-  changes: Changes,
-  step: { readonly rollout: Rollout; readonly host: Host },
-): void {
+export function grantActivation(state: RolloutEngineState, changes: Changes, step: Step): void {
   const { host } = step
   const { deadlines } = step.rollout.record.strategy
   const { report } = host.record as NonNullable<Host['record']>
@@ -80,11 +135,13 @@ export function grantActivation(
   writeGrant(state, changes, {
     ...(host.grants.get(step.rollout.record.id) as GrantRecord),
     phase: 'Staged',
-    activateUntilMs: at + deadlines.activateMs,
+    activateUntilMs: within(at + deadlines.activateMs, step),
+    activateGrantedAtMs: at,
     bootIdBefore: report.bootId,
     brokenBefore: isBroken(report),
     endBy: at + tries * (deadlines.activateMs + deadlines.healthMs),
   })
+  noteActivation(fleetOf(state, step.rollout.record.fleet), at)
   changes.publishes.add(host.id)
 }
 
@@ -98,6 +155,7 @@ export function endGrant(
     ...end.grant,
     stageUntilMs: null,
     activateUntilMs: null,
+    notBeforeMs: null,
     phase: end.phase,
     message: end.message,
     endedAtMs: changes.now.wallMs,
@@ -111,51 +169,31 @@ export function withdraw(
   changes: Changes,
   end: { readonly grant: GrantRecord; readonly phase: HostPhase; readonly message: string },
 ): void {
-  if (!isEnded(end.grant.phase) && !isCommitted(end.grant.phase)) endGrant(state, changes, end)
+  const { phase } = end.grant
+  const isWaiting = phase === 'Pending' || !isEnded(phase)
+  if (isWaiting && !isCommitted(phase)) endGrant(state, changes, end)
 }
 
 export function withdrawAll(
   state: RolloutEngineState,
   changes: Changes,
-  end: { readonly rolloutId: string; readonly phase: HostPhase; readonly message: string },
+  end: { readonly rollout: Rollout; readonly phase: HostPhase; readonly message: string },
 ): void {
-  for (const host of state.hosts.values()) {
-    const grant = host.grants.get(end.rolloutId)
-    if (grant !== undefined) withdraw(state, changes, { grant, phase: end.phase, message: end.message })
+  const { message, phase, rollout } = end
+  for (const id of [...rollout.open].toSorted()) {
+    const grant = hostOf(state, id).grants.get(rollout.record.id) as GrantRecord
+    withdraw(state, changes, { grant, phase, message })
   }
 }
 
-/** What the host's last report says about each of its steps; the same report twice changes nothing. */
-export function readHost(state: RolloutEngineState, changes: Changes, host: Host): void {
-  const report = host.record?.report
-  const grant = report?.plan && host.grants.get(report.plan.rollout)
-  const rollout = grant && state.rollouts.get(grant.rolloutId)
-  if (!report || !grant || !rollout) return
-  const told = readReport(grant, imageOf(rollout.record, grant.direction), report)
-  if (told === null) return
-  const end = isEnded(told.phase)
+/** Takes back what a host has not used up, without a failure: it is queued again, at once or after `notBeforeMs`. */
+export function putOff(state: RolloutEngineState, changes: Changes, grant: GrantRecord): void {
   writeGrant(state, changes, {
     ...grant,
-    phase: told.phase,
-    message: told.message,
-    stageUntilMs: end ? null : grant.stageUntilMs,
-    activateUntilMs: end ? null : grant.activateUntilMs,
-    endedAtMs: end ? changes.now.wallMs : null,
+    phase: 'Pending',
+    stageUntilMs: null,
+    activateUntilMs: null,
+    endedAtMs: null,
   })
-}
-
-/** Leases and waits that ran out. Soonest first, so only what is due is looked at. */
-export function expire(state: RolloutEngineState, changes: Changes): void {
-  for (;;) {
-    const due = state.deadlines[0]
-    if (due === undefined || parseDeadline(due).atMs > changes.now.wallMs) return
-    const { hostId, rolloutId } = parseDeadline(due)
-    const grant = hostOf(state, hostId).grants.get(rolloutId) as GrantRecord
-    endGrant(state, changes, { grant, phase: 'TimedOut', message: lateness(grant) })
-  }
-}
-
-function lateness(grant: GrantRecord): string {
-  if (isCommitted(grant.phase)) return 'did not report after its reboot'
-  return grant.activateUntilMs === null ? 'did not stage the image in time' : 'did not activate in time'
+  changes.publishes.add(grant.hostId)
 }

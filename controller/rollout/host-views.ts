@@ -1,12 +1,15 @@
-import { bucketIndexOf } from './contribution.ts'
-import { runsImage } from './evidence.ts'
+import { bucketIndexOf } from './bucket-index.ts'
+import { hasDrifted, refersTo, runsImage } from './evidence.ts'
 import { explain } from './explain.ts'
+import { targetOf } from './needs.ts'
 import { isEnded, isFailure } from './phases.ts'
 import { renderReason } from './sentences.ts'
-import { currentRollout, nameOf, ownerOf } from './state.ts'
+import { currentRollout } from './state-entries.ts'
+import { nameOf, noLabels, ownerOf } from './host-names.ts'
 import type { Host, Rollout, RolloutEngineState } from './state.ts'
-import type { HostPhase } from './states.ts'
-import type { GrantRecord, Now } from './types.ts'
+import type { HostCondition, HostPhase } from './states.ts'
+import type { GrantRecord } from './records.ts'
+import type { Now } from './now.ts'
 
 export type HostInRolloutView = {
   readonly hostId: string
@@ -14,12 +17,16 @@ export type HostInRolloutView = {
   readonly phase: HostPhase
   readonly wave: string
   readonly message: string
+  /** What the host saw of its failed boots, in one line; empty when nothing failed. */
+  readonly evidence: string
 }
 
 export type HostView = {
   readonly hostId: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
+  /** By git, beside those of its enrolment. */
+  readonly declaredLabels: Readonly<Record<string, string>>
   readonly fleet: string
   readonly phase: HostPhase
   readonly bootedDigest: string
@@ -29,7 +36,13 @@ export type HostView = {
   readonly message: string
   readonly architecture: string
   readonly deniedDigests: readonly string[]
-  readonly conditions: readonly string[]
+  readonly conditions: readonly HostCondition[]
+  /** What boots next. */
+  readonly defaultDigest: string
+  readonly etcConflicts: readonly string[]
+  readonly evidence: readonly string[]
+  /** Why it does not follow a plan that it got, with the code; empty: it follows. */
+  readonly refusedPlan: string
 }
 
 const attentionMax = 20
@@ -53,32 +66,76 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
     hostId: host.id,
     name: nameOf(host),
     labels: (host.enrolment as NonNullable<Host['enrolment']>).labels,
+    declaredLabels: state.declarations.get(nameOf(host))?.labels ?? noLabels,
     fleet: fleet?.record.fleet ?? '',
     phase: rollout ? phaseOf(rollout, host) : 'Pending',
     bootedVersion: versionOf(state, host),
     message: sentenceOf(state, host, now),
-    conditions: conditionsOf(host),
+    conditions: conditionsOf(host, rollout ?? null),
     ...reported(host),
   }
 }
 
-function reported(
-  host: Host,
-): Pick<HostView, 'bootedDigest' | 'bootId' | 'health' | 'architecture' | 'deniedDigests'> {
-  if (host.record === null) {
-    return { bootedDigest: '', bootId: '', health: 'Unknown', architecture: '', deniedDigests: [] }
-  }
-  const { architecture, bootedDigest, bootId, deniedDigests, health, phase } = host.record.report
-  // After a fallback the verdict is on the image that was left, not on the one that runs.
-  const verdict = phase === 'RolledBack' ? 'Unknown' : health.verdict
-  return { bootedDigest: bootedDigest ?? '', bootId, health: verdict, architecture, deniedDigests }
+type Reported = Pick<
+  HostView,
+  | 'architecture'
+  | 'bootedDigest'
+  | 'bootId'
+  | 'defaultDigest'
+  | 'deniedDigests'
+  | 'etcConflicts'
+  | 'evidence'
+  | 'health'
+  | 'refusedPlan'
+>
+
+const unheard: Reported = {
+  architecture: '',
+  bootedDigest: '',
+  bootId: '',
+  defaultDigest: '',
+  deniedDigests: [],
+  etcConflicts: [],
+  evidence: [],
+  health: 'Unknown',
+  refusedPlan: '',
 }
 
-function conditionsOf(host: Host): readonly string[] {
-  const conditions = host.connected ? [] : ['Unreachable']
+function reported({ record }: Host): Reported {
+  if (record === null) return unheard
+  const { architecture, bootedDigest, bootId, defaultDigest, deniedDigests, etcConflicts } = record.report
+  const { failure, health, phase, refused } = record.report
+  return {
+    architecture,
+    bootedDigest: bootedDigest ?? '',
+    bootId,
+    defaultDigest: defaultDigest ?? '',
+    deniedDigests,
+    etcConflicts,
+    evidence: failure?.evidence ?? [],
+    refusedPlan: refused === undefined ? '' : `${refused.code}: ${refused.message}`,
+    // After a fallback a failed verdict may be the one on the image that was left; a passed one is on what runs.
+    health: phase === 'RolledBack' && health.verdict === 'Failed' ? 'Unknown' : health.verdict,
+  }
+}
+
+function conditionsOf(host: Host, rollout: Rollout | null): readonly HostCondition[] {
+  const conditions: HostCondition[] = host.connected ? [] : ['Unreachable']
+  if (host.enrolment?.revoked !== undefined) conditions.push('Revoked')
+  if (host.pin !== null) conditions.push('Pinned')
+  if (host.hold !== null) conditions.push('Held')
+  if (isDrifted(host, rollout)) conditions.push('Drifted')
   if (host.owners.length > 1) conditions.push('MultipleOwners')
   if (host.owners.length === 0) conditions.push('NoFleet')
+  // For one that no fleet has, or that is revoked, nothing is signed anew.
+  else if (host.record?.report.plansStaleSinceMs !== undefined) conditions.push('PlansStale')
   return conditions
+}
+
+function isDrifted({ grants, record }: Host, rollout: Rollout | null): boolean {
+  const grant = rollout && grants.get(rollout.record.id)
+  if (!rollout || grant?.phase !== 'Succeeded' || record === null) return false
+  return hasDrifted(record.report, grant, targetOf(rollout.record, grant))
 }
 
 /** Only images that some rollout named have a version that we know. */
@@ -101,18 +158,23 @@ export function phaseOf(rollout: Rollout, host: Host): HostPhase {
     case 'Succeeded':
     case 'Skipped':
     case 'Soaking':
+    case 'Analysing':
+    case 'AwaitingApproval':
       return 'Skipped'
     case 'Cancelled':
     case 'Failed':
       return 'Cancelled'
     case 'Pending':
     case 'Running':
+    case 'WaitingWindow':
     case undefined:
       return 'Pending'
   }
 }
 
 function sentenceOf(state: RolloutEngineState, host: Host, now: Now): string {
+  const revoked = host.enrolment?.revoked
+  if (revoked !== undefined) return `revoked by ${revoked.actor}: ${revoked.reason}`
   const explanation = explain(state, host.id, now)
   return explanation.kind === 'Progressing' ? explanation.message : renderReason(explanation)
 }
@@ -136,15 +198,24 @@ export function attentionOf(
       message: isCurrent
         ? sentenceOf(state, host, now)
         : (host.grants.get(rollout.record.id) as GrantRecord).message,
+      evidence: evidenceOf(rollout, host)[0] ?? '',
     }))
     .filter((view) => view.phase !== 'Succeeded')
     .toSorted((a, b) => urgency(a.phase) - urgency(b.phase) || compare(a.hostName, b.hostName))
     .slice(0, attentionMax)
 }
 
+/** Only of the very step that the grant is for: a host may since have failed in another rollout. */
+export function evidenceOf(rollout: Rollout, host: Host): readonly string[] {
+  const grant = host.grants.get(rollout.record.id)
+  if (grant === undefined || host.record === null || !refersTo(host.record.report, grant)) return []
+  return host.record.report.failure?.evidence ?? []
+}
+
 function urgency(phase: HostPhase): number {
   if (isFailure(phase)) return 0
-  return isEnded(phase) ? 3 : phase === 'Pending' ? 2 : 1
+  if (phase === 'Inconclusive') return 1
+  return phase === 'Pending' ? 2 : isEnded(phase) ? 3 : 1
 }
 
 function compare(a: string, b: string): number {

@@ -23,6 +23,8 @@ import {
   want,
 } from '../../test/support/rollout-world.ts'
 import { describeHosts, explain, renderReason } from './engine.ts'
+import { waveOf } from '../desired-state/strategy-defaults.ts'
+import type { GrantRecord } from './records.ts'
 
 const minuteMs = 60_000
 
@@ -118,6 +120,35 @@ describe('a host', () => {
     expect(rolloutView(world).waves[0]).toMatchObject({ hostsTotal: 1, hostsSucceeded: 1 })
   })
 
+  it('that follows its new fleet is done with the step for the fleet that it left, whose end nobody heard', () => {
+    const world = newWorld()
+    const agent = enrol(world, 'h0', imageOf('0.0.0').digest, { site: 'eu' })
+    const of = (site: string) => ({ kind: 'match', labels: { site }, expressions: [] }) as const
+    const fleets = (edge: string, next: string) => [
+      fleetWith('1.0.0', { selector: of(edge) }),
+      fleetWith('2.0.0', { name: 'next', selector: of(next) }),
+    ]
+    want(world, fleets('eu', 'us'), 'c1')
+    dispatch(world, { kind: 'timer' })
+    for (let times = 0; times < 3; times += 1) move(world, agent)
+    // It begins to activate, and nobody hears that before git moves it.
+    agent.phase = 'Activating'
+    world.wallMs += minuteMs
+    want(world, fleets('us', 'eu'), 'c2')
+    while (world.wakeInMs === 0) dispatch(world, { kind: 'timer' })
+    const grants = () => [...(world.state.hosts.get('h0')?.grants.values() ?? [])]
+    expect(grants()).toMatchObject([{ rolloutId: 'edge.1', phase: 'Removed' }, { phase: 'Granted' }])
+    move(world, agent)
+    expect(grants()[0]).toMatchObject({ phase: 'Rebooting' })
+    const { attempt, generation, rolloutId: rollout } = grants()[1] as GrantRecord
+    const plan = { rollout, generation, attempt, term: 1, counter: 2 }
+    say(world, agent, { plan, phase: 'Downloading', bootId: 'h0-boot-2' })
+    expect(grants()).toMatchObject([
+      { phase: 'Superseded', message: 'took a newer plan without a last word on this one' },
+      { phase: 'Downloading' },
+    ])
+  })
+
   it('that never was enrolled is counted nowhere, and one that never reported is said to be unreachable', () => {
     const world = rolledOut('1.0.0')
     dispatch(world, { kind: 'connection', hostId: 'stranger', connected: true })
@@ -149,7 +180,7 @@ describe('a host', () => {
   it('that failed to take stable as a joiner is left alone', () => {
     const world = rolledOut('1.0.0')
     const soak = strategyWith({
-      waves: [{ name: 'all', upTo: { kind: 'percent', percent: 100 }, soakMs: 60 * minuteMs }],
+      waves: [waveOf('all', { kind: 'percent', percent: 100 }, 60 * minuteMs)],
     })
     want(world, [fleetWith('2.0.0', { strategy: soak })], 'c2')
     settleAll(world)

@@ -1,43 +1,65 @@
-import { imageOf } from './needs.ts'
+import { targetOf } from './needs.ts'
+import { ownerOf } from './host-names.ts'
+import { permitsFor } from './permits.ts'
 import { isEnded } from './phases.ts'
-import { fleetOf } from './state.ts'
+import { signaturesOf } from './signatures.ts'
+import { fleetOf } from './state-entries.ts'
 import type { Host, RolloutEngineState } from './state.ts'
-import type { GrantRecord, PlanIntent } from './types.ts'
+import type { GrantRecord } from './records.ts'
+import type { PlanIntent } from './decision.ts'
 
 /** What the host's plan must say now; null for a host that was never granted anything. */
 export function intentOf(state: RolloutEngineState, host: Host): PlanIntent | null {
-  const grant = governingGrant(host)
+  const grant = governingGrant(state, host)
   const rollout = grant && state.rollouts.get(grant.rolloutId)?.record
   if (!grant || !rollout) return null
-  const image = imageOf(rollout, grant.direction)
+  const image = targetOf(rollout, grant)
+  const { allowed, denied } = fleetOf(state, rollout.fleet).record
+  // Until git is read, a new leader must not take back what hosts are held to.
+  const { lint = 'Off', permits = [] } = state.wanted?.get(rollout.fleet) ?? rollout
   const architecture = host.record?.report.architecture ?? ''
+  const named = {
+    repository: image.repository,
+    digest: image.digest,
+    manifestDigest: image.manifests[architecture] ?? image.digest,
+    version: image.version,
+    ...signaturesOf(state, rollout.fleet, image),
+  }
   return {
     hostId: host.id,
     fleet: rollout.fleet,
     rollout: rollout.id,
     generation: grant.generation,
     attempt: grant.attempt,
-    image: {
-      repository: image.repository,
-      digest: image.digest,
-      manifestDigest: image.manifests[architecture] ?? image.digest,
-      version: image.version,
-    },
+    image: named,
     stageUntilMs: grant.stageUntilMs,
     activateUntilMs: grant.activateUntilMs,
     health: { ...rollout.strategy.health, deadlineMs: rollout.strategy.deadlines.healthMs },
-    deny: fleetOf(state, rollout.fleet).record.denied.map((denied) => denied.digest),
+    deny: denied.map(({ digest }) => digest),
+    // An order to try again is one to take the image although the host fell back from it.
+    allow: grant.retried === null ? allowed : [...allowed, image.digest],
+    lint,
+    ...permitsFor(permits, { hostId: host.id, image: named }),
     commit: rollout.commit,
   }
 }
 
-/** The step that is under way; between steps the last one, whose plan then grants nothing. */
-function governingGrant(host: Host): GrantRecord | null {
-  const grants = [...host.grants.values()]
-  const running = grants.find((grant) => !isEnded(grant.phase))
-  return (
-    running ??
-    grants.toSorted((a, b) => b.grantedAtMs - a.grantedAtMs || b.generation - a.generation)[0] ??
-    null
+/**
+ * The step that is under way; between steps the last one, whose plan then grants nothing. A step that was replaced
+ * past its commit point is finished without us: what the host is to do next counts. Generations of two fleets say
+ * nothing of each other, so of two that are equally old its own fleet's counts.
+ */
+function governingGrant(state: RolloutEngineState, host: Host): GrantRecord | null {
+  const owner = ownerOf(host)
+  const isOwn = ({ rolloutId }: GrantRecord): number =>
+    Number(state.rollouts.get(rolloutId)?.record.fleet === owner)
+  const isRunning = ({ phase }: GrantRecord): number => Number(!isEnded(phase))
+  const newest = [...host.grants.values()].toSorted(
+    (a, b) =>
+      isRunning(b) - isRunning(a) ||
+      b.grantedAtMs - a.grantedAtMs ||
+      isOwn(b) - isOwn(a) ||
+      b.generation - a.generation,
   )
+  return newest[0] ?? null
 }

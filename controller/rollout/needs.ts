@@ -1,33 +1,109 @@
-import { hasDrifted, runsImage } from './evidence.ts'
-import { isEnded, isFailure, isWithdrawn } from './phases.ts'
-import { ownerOf } from './state.ts'
-import type { Fleet, Host } from './state.ts'
-import type { GrantRecord, HostReport, ResolvedImage, RolloutRecord } from './types.ts'
+import { nextOnTheWay } from './barriers.ts'
+import { hasDrifted, isBroken, runsImage } from './evidence.ts'
+import { isEnded, isFailure, isOpenAgain, isWithdrawn } from './phases.ts'
+import { ownerOf } from './host-names.ts'
+import type { Fleet, Host, RolloutEngineState } from './state.ts'
+import type { GrantRecord, RolloutRecord } from './records.ts'
+import type { HostReport } from './report.ts'
+import type { ResolvedImage } from './wanted.ts'
+
+/** Attempts that may end Inconclusive: of one wave before it pauses, and of one host that no wave holds. */
+export const maxInconclusive = 2
 
 export type Direction = GrantRecord['direction']
+
+/** What the next attempt of a host is for; see GrantRecord. */
+export type Need = Pick<GrantRecord, 'direction' | 'image' | 'pinned'>
 
 export function imageOf(rollout: RolloutRecord, direction: Direction): ResolvedImage {
   return direction === 'Back' && rollout.from !== null ? rollout.from.image : rollout.image
 }
 
+/** The image that an attempt is for. */
+export function targetOf(
+  rollout: RolloutRecord,
+  { direction, image }: Pick<Need, 'direction' | 'image'>,
+): ResolvedImage {
+  return image ?? imageOf(rollout, direction)
+}
+
 /** Which image a host needs a new attempt for from its fleet's current rollout, were there no limits; null: none. */
-export function needOf(rollout: RolloutRecord, host: Host, isTail: boolean): Direction | null {
+export function needOf(
+  state: RolloutEngineState,
+  of: { readonly rollout: RolloutRecord; readonly host: Host; readonly isTail: boolean },
+): Need | null {
+  const { host, rollout } = of
   if (host.record === null) return null
   const { report } = host.record
   const grant = host.grants.get(rollout.id) ?? null
   if (grant !== null && !isEnded(grant.phase)) return null
+  const { pin } = host
+  if (pin !== null) return pinNeed(pin.image, grant, report)
+  const direction = directionOf(of, grant === null || isDetour(grant) ? null : grant, report)
+  if (direction === null || isLostOnTheWay(grant)) return null
+  return onTheWay(state, { rollout, host, report }, direction)
+}
+
+/** Every barrier between what runs and where it goes comes first, whichever way it goes. */
+function onTheWay(
+  state: RolloutEngineState,
+  of: { readonly rollout: RolloutRecord; readonly host: Host; readonly report: HostReport },
+  direction: Direction,
+): Need {
+  const requires = state.wanted?.get(of.rollout.fleet)?.requires ?? []
+  const target = imageOf(of.rollout, direction)
+  const next = nextOnTheWay({ requires, versions: state.versions }, of.report, target)
+  return { direction, image: next.kind === 'Via' ? next.barrier.via : null, pinned: false }
+}
+
+/** An attempt that was for something else says nothing about the rollout's own image, unless it failed. */
+export function isDetour(grant: GrantRecord): boolean {
+  return grant.pinned || (grant.image !== null && grant.phase === 'Succeeded')
+}
+
+/** A host that could not take the image on the way is not sent past it. */
+function isLostOnTheWay(grant: GrantRecord | null): boolean {
+  return grant !== null && !grant.pinned && grant.image !== null && isFailure(grant.phase)
+}
+
+/** A pin that failed is not tried again until it names something else. */
+function pinNeed(image: ResolvedImage | null, grant: GrantRecord | null, report: HostReport): Need | null {
+  if (image === null || runsImage(report, image)) return null
+  if (grant?.pinned === true && grant.image?.digest === image.digest) {
+    if (isFailure(grant.phase) || isExhausted(grant)) return null
+  }
+  return { direction: 'Forward', image, pinned: true }
+}
+
+function directionOf(
+  { isTail, rollout }: { readonly rollout: RolloutRecord; readonly isTail: boolean },
+  grant: GrantRecord | null,
+  report: HostReport,
+): Direction | null {
   const { kind } = rollout.state
   if (kind === 'Progressing' || kind === 'Paused') {
-    return isTail ? stableOnly(rollout, grant, report) : firstForward(grant)
+    return isTail ? stableOnly(rollout, grant, report) : forwardInWave(rollout, grant, report)
   }
+  if (kind === 'Aborted') return isTail ? stableOnly(rollout, grant, report) : null
   if (kind === 'Succeeded') return forwardAsKeeper(rollout, grant, report)
   return kind === 'RollingBack'
     ? backFromTrial(rollout, grant, report)
     : backUnlessThere(rollout, grant, report)
 }
 
-function firstForward(grant: GrantRecord | null): Direction | null {
-  return grant === null || grant.phase === 'Removed' ? 'Forward' : null
+/** A host of the running wave that somebody booted into another image would keep the wave from its end. */
+function forwardInWave(
+  rollout: RolloutRecord,
+  grant: GrantRecord | null,
+  report: HostReport,
+): Direction | null {
+  if (grant === null || isOpenAgain(grant)) return 'Forward'
+  return grant.phase === 'Succeeded' && hasDrifted(report, grant, rollout.image) ? 'Forward' : null
+}
+
+/** Where no wave pauses, a host that reaches nobody must not reboot for ever. */
+function isExhausted(grant: GrantRecord): boolean {
+  return grant.phase === 'Inconclusive' && grant.inconclusive > maxInconclusive
 }
 
 /** Joiners during a trial; before a fleet's first success there is nothing for them yet. */
@@ -42,17 +118,25 @@ function forwardAsKeeper(
   report: HostReport,
 ): Direction | null {
   if (grant === null || isWithdrawn(grant.phase)) return 'Forward'
-  if (isFailure(grant.phase)) return null
+  if (isFailure(grant.phase) || isExhausted(grant)) return null
+  if (isOpenAgain(grant)) return 'Forward'
   return grant.direction === 'Back' || hasDrifted(report, grant, rollout.image) ? 'Forward' : null
 }
 
-/** The rollback itself: hosts of this rollout that run the new image now. */
+/** The rollback itself: hosts of this rollout that run the new image now, or those alone that it does no good. */
 function backFromTrial(
   rollout: RolloutRecord,
   grant: GrantRecord | null,
   report: HostReport,
 ): Direction | null {
-  return grant?.direction === 'Forward' && runsImage(report, rollout.image) ? 'Back' : null
+  if (grant === null || !runsImage(report, rollout.image)) return null
+  if (grant.direction === 'Back') return isOpenAgain(grant) && !isExhausted(grant) ? 'Back' : null
+  return isKept(rollout, grant, report) ? null : 'Back'
+}
+
+/** A rollback of failed hosts only leaves the others on the image, also while new hosts get stable. */
+function isKept({ strategy }: RolloutRecord, grant: GrantRecord, report: HostReport): boolean {
+  return strategy.rollback.scope === 'FailedOnly' && grant.phase === 'Succeeded' && !isBroken(report)
 }
 
 /** Stable while another revision is or was on trial. */
@@ -61,7 +145,10 @@ function backUnlessThere(
   grant: GrantRecord | null,
   report: HostReport,
 ): Direction | null {
-  if (grant?.direction === 'Back' && isFailure(grant.phase)) return null
+  if (grant?.direction === 'Back' && (isFailure(grant.phase) || isExhausted(grant))) return null
+  if (grant?.direction === 'Forward' && runsImage(report, rollout.image) && isKept(rollout, grant, report)) {
+    return null
+  }
   return runsImage(report, imageOf(rollout, 'Back')) ? null : 'Back'
 }
 

@@ -1,22 +1,31 @@
 import { describe, expect, it } from 'vitest'
 import { imageOf, reportOf } from '../../test/support/rollout-agent.ts'
-import { fleetView, fleetWith, strategyWith, nowOf, rolledOut } from '../../test/support/rollout-fleet.ts'
+import {
+  fleetView,
+  fleetWith,
+  nowOf,
+  rolledOut,
+  say,
+  strategyWith,
+} from '../../test/support/rollout-fleet.ts'
 import {
   dispatch,
   enrol,
   newWorld,
-  recordsOf,
+  pass,
   restart,
   settleAll,
   want,
 } from '../../test/support/rollout-world.ts'
-import { apply, describeFleets, describeHosts, describeRollouts, open } from './engine.ts'
+import { recordsOf } from '../../cli/simulator/store.ts'
+import { apply, describeFleets, describeHosts, describeRollouts, explain, open } from './engine.ts'
+import { waveOf } from '../desired-state/strategy-defaults.ts'
 
 describe('opening', () => {
   it('publishes nothing for a host that was never granted anything, and goes on with a step under way', () => {
     const world = newWorld()
     for (const id of ['h0', 'h1']) enrol(world, id, imageOf('0.0.0').digest)
-    const waves = [{ name: 'canary', upTo: { kind: 'count', count: 1 }, soakMs: 0 }] as const
+    const waves = [waveOf('canary', { kind: 'count', count: 1 })]
     want(world, [fleetWith('1.0.0', { strategy: strategyWith({ waves }) })], 'c1')
     dispatch(world, { kind: 'timer' })
     const opened = open(recordsOf(world.store), nowOf(world))
@@ -29,7 +38,7 @@ describe('opening', () => {
     want(world, [fleetWith('2.0.0')], 'c2')
     settleAll(world)
     const { enrolments, fleets, grants, hosts, rollouts } = recordsOf(world.store)
-    const opened = open({ fleets, rollouts, grants, hosts, enrolments }, nowOf(world))
+    const opened = open({ fleets, rollouts, grants, hosts, enrolments, everyFleet: null }, nowOf(world))
     expect(opened.decision.publishes).toMatchObject([{ rollout: 'edge.2', image: { version: '2.0.0' } }])
   })
 
@@ -52,10 +61,16 @@ describe('opening', () => {
     expect(describeRollouts(world.state, null, nowOf(world)).length).toBe(0)
     expect(describeHosts(world.state, null, nowOf(world))).toEqual([])
     const grants = [...world.store.grants.values()]
-    const orphan = open({ fleets: [], rollouts: [], grants, hosts: [], enrolments: [] }, nowOf(world))
+    const orphan = open(
+      { fleets: [], rollouts: [], grants, hosts: [], enrolments: [], everyFleet: null },
+      nowOf(world),
+    )
     expect(orphan.decision.publishes).toEqual([])
     const fleets = [...world.store.fleets.values()]
-    const forgotten = open({ fleets, rollouts: [], grants: [], hosts: [], enrolments: [] }, nowOf(world))
+    const forgotten = open(
+      { fleets, rollouts: [], grants: [], hosts: [], enrolments: [], everyFleet: null },
+      nowOf(world),
+    )
     expect(describeFleets(forgotten.state, nowOf(world))[0]).toMatchObject({ revision: '', commit: '' })
     expect(apply(forgotten.state, { kind: 'timer' }, nowOf(world)).decision.writes).toEqual([])
   })
@@ -68,17 +83,29 @@ describe('opening', () => {
       grants: [...grants.values()],
       rollouts: [...rollouts.values()],
     }
-    const opened = open({ ...records, hosts: [], enrolments: [] }, nowOf(world))
+    const opened = open({ ...records, hosts: [], enrolments: [], everyFleet: null }, nowOf(world))
     expect(opened.decision.publishes[0]?.image.manifestDigest).toBe(imageOf('1.0.0').digest)
     expect(describeRollouts(opened.state, null, nowOf(world))[0]?.attention).toEqual([])
     const agent = world.agents.get('h0')
     if (agent !== undefined) expect(reportOf(agent).phase).toBe('Healthy')
   })
 
+  it('knows of no stable image after the store was lost where all hosts run what git names', () => {
+    const world = newWorld()
+    const agent = enrol(world, 'h0', imageOf('2.0.0').digest)
+    const plan = { rollout: 'edge.7', generation: 7, attempt: 1, term: 1, counter: 1 }
+    say(world, agent, { plan, phase: 'Healthy' })
+    want(world, [fleetWith('2.0.0', { suspend: true })], 'c1')
+    expect(explain(world.state, 'h0', nowOf(world)).kind).toBe('Suspended')
+    pass(world, 120_000)
+    expect(world.state.lost.size).toBe(0)
+    expect(world.store.fleets.get('edge')?.stable).toBeNull()
+  })
+
   it('shows a bounded history', () => {
     const world = rolledOut('1.0.0')
     for (let index = 0; index < 25; index += 1) {
-      want(world, [fleetWith(`${index}.5.0`)], `c${index}`)
+      want(world, [fleetWith(`${index + 1}.5.0`)], `c${index}`)
       settleAll(world)
     }
     expect(describeRollouts(world.state, 'edge', nowOf(world)).map(({ generation }) => generation)).toEqual(

@@ -1,9 +1,12 @@
 import type { HostPhase } from './states.ts'
-import type { GrantRecord } from './types.ts'
+import type { GrantRecord } from './records.ts'
 
-/** How far a host got in one attempt; a report never moves it back. Ends have no rank. */
+/**
+ * How far a host got in one attempt; a report never moves it back. Ends have no rank, nor has Pending, which is
+ * stored only after an attempt that ended, when another one is due.
+ */
 const rankOf: Readonly<Record<HostPhase, number>> = {
-  Pending: 0,
+  Pending: 8,
   Granted: 1,
   Downloading: 2,
   AwaitingSlot: 3,
@@ -17,12 +20,14 @@ const rankOf: Readonly<Record<HostPhase, number>> = {
   Rejected: 8,
   RolledBack: 8,
   TimedOut: 8,
+  Inconclusive: 8,
   Skipped: 8,
   Superseded: 8,
   Cancelled: 8,
   Removed: 8,
 }
 
+/** Nothing is under way: the host holds no lease. */
 export function isEnded(phase: HostPhase): boolean {
   return rankOf[phase] === 8
 }
@@ -44,6 +49,16 @@ export function isFailure(phase: HostPhase): boolean {
 /** Ended by us, not by the host: withdrawn before, as far as we know, it passed the commit point. */
 export function isWithdrawn(phase: HostPhase): boolean {
   return phase === 'Skipped' || phase === 'Superseded' || phase === 'Cancelled' || phase === 'Removed'
+}
+
+/** Neither a failure nor a success: a new attempt is due, in this rollout or from its keeper. */
+export function isOpenAgain({ phase }: GrantRecord): boolean {
+  return phase === 'Removed' || phase === 'Inconclusive' || phase === 'Pending'
+}
+
+/** Under way, or waiting to be tried again: what a rollout that is replaced takes back, but for what is committed. */
+export function isOpen({ phase }: GrantRecord): boolean {
+  return phase === 'Pending' || !isEnded(phase)
 }
 
 /** Holds a lease to pull and deploy, and has not used it up. */

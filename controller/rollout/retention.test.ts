@@ -7,17 +7,19 @@ import {
   enrol,
   move,
   newWorld,
-  recordsOf,
   restart,
   settleAll,
   silence,
   want,
 } from '../../test/support/rollout-world.ts'
+import { recordsOf } from '../../cli/simulator/store.ts'
 import type { World } from '../../test/support/rollout-world.ts'
 import { checkReopened } from '../../test/support/rollout-twin.ts'
 import { apply, open } from './engine.ts'
 import { forgottenAtOnce, keptPerFleet } from './retention.ts'
-import type { GrantRecord, Records, RolloutRecord, WantedFleet, Write } from './types.ts'
+import type { GrantRecord, Records, RolloutRecord } from './records.ts'
+import type { WantedFleet } from './wanted.ts'
+import type { Write } from './decision.ts'
 
 function rollOut(world: World, count: number, changes: Partial<WantedFleet> = {}): void {
   for (let index = 0; index < count; index += 1) {
@@ -119,7 +121,7 @@ describe('forgetting', () => {
     const forgotten: Write[] = []
     let { state, decision } = open(records, { wallMs: 1, elapsedMs: 0 })
     expect(decision).toMatchObject({ writes: [], wakeInMs: 0 })
-    for (let calls = 0; decision.wakeInMs === 0 && calls < 9; calls += 1) {
+    for (let calls = 0; decision.wakeInMs === 0 && calls < 99; calls += 1) {
       ;({ state, decision } = apply(state, { kind: 'timer' }, { wallMs: 1, elapsedMs: 0 }))
       const keys = decision.writes.map((write) =>
         write.kind === 'forgetRollout' ? write.record.hostIds.length + 1 : 0,
@@ -180,5 +182,6 @@ function manyRecords(hosts: number): Records {
     grants: upTo(1, hosts).map((index) => ({ ...grant, rolloutId: 'edge.2', hostId: `many${index}` })),
     hosts: [],
     enrolments: [],
+    everyFleet: null,
   }
 }

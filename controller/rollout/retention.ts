@@ -1,7 +1,9 @@
 import { recount } from './contribution.ts'
+import { eachHost } from './jobs.ts'
 import { isEnded } from './phases.ts'
-import { hostOf } from './state.ts'
-import type { Changes, RolloutEngineState } from './state.ts'
+import { hostOf } from './state-entries.ts'
+import type { Changes } from './changes.ts'
+import type { Host, RolloutEngineState } from './state.ts'
 
 /** Newest rollouts kept per fleet, the current one included: what status shows. */
 export const keptPerFleet = 20
@@ -14,10 +16,10 @@ export const forgottenAtOnce = 1_000
  * deletion. Kept: the newest of each fleet, the one that serves it, the one that made stable, and every one with a
  * host still in flight. From here on a late report about such a rollout changes nothing.
  */
-export function chooseForgotten(state: RolloutEngineState): void {
+export function chooseForgotten(state: RolloutEngineState, changes: Changes): void {
   const inFlight = new Set<string>()
   const hostsOf = new Map<string, string[]>()
-  for (const host of state.hosts.values()) {
+  const visit = (host: Host): void => {
     for (const grant of host.grants.values()) {
       if (!isEnded(grant.phase)) inFlight.add(grant.rolloutId)
       const hosts = hostsOf.get(grant.rolloutId)
@@ -25,12 +27,20 @@ export function chooseForgotten(state: RolloutEngineState): void {
       else hosts.push(host.id)
     }
   }
-  for (const id of oldRollouts(state)) {
-    if (inFlight.has(id)) continue
-    state.rollouts.delete(id)
-    state.toForget.set(id, hostsOf.get(id) ?? [])
+  const after = (): void => {
+    for (const id of oldRollouts(state)) {
+      if (inFlight.has(id)) continue
+      state.rollouts.delete(id)
+      state.toForget.set(id, hostsOf.get(id) ?? [])
+    }
+    for (const [id, hosts] of hostsOf) if (!state.rollouts.has(id)) state.toForget.set(id, hosts)
   }
-  for (const [id, hosts] of hostsOf) if (!state.rollouts.has(id)) state.toForget.set(id, hosts)
+  eachHost(state, { concerns: { kind: 'none' }, visit, after }, changes)
+}
+
+/** Without an old rollout nothing is looked for: what a crash left without a header was found at the start. */
+export function forgetOld(state: RolloutEngineState, changes: Changes): void {
+  if (oldRollouts(state).length > 0) chooseForgotten(state, changes)
 }
 
 function oldRollouts(state: RolloutEngineState): readonly string[] {

@@ -1,14 +1,17 @@
+import { etaOf } from './eta.ts'
+import type { EtaView } from './eta.ts'
 import { attentionOf } from './host-views.ts'
 import type { HostInRolloutView } from './host-views.ts'
-import { denialOf } from './budget.ts'
-import { renderPause, shortImage } from './sentences.ts'
-import { fleetOf } from './state.ts'
+import { denialOf } from './fleet-record.ts'
+import { renderAbort, renderPause, shortImage } from './sentences.ts'
+import { fleetOf } from './state-entries.ts'
 import type { Rollout, RolloutEngineState } from './state.ts'
-import type { Now, RolloutRecord } from './types.ts'
+import type { Now } from './now.ts'
+import type { RolloutRecord, VerbRecord } from './records.ts'
 import { activeWaveSentence, describeWaves } from './wave-views.ts'
 import type { WaveView } from './wave-views.ts'
 
-export type RolloutView = {
+export type RolloutView = EtaView & {
   readonly id: string
   readonly fleet: string
   readonly revision: string
@@ -26,6 +29,8 @@ export type RolloutView = {
   readonly startedAtMs: number
   readonly endedAtMs: number
   readonly attention: readonly HostInRolloutView[]
+  /** What people ordered, oldest first. */
+  readonly log: readonly VerbRecord[]
 }
 
 /** Finished rollouts shown per fleet, the current one included. */
@@ -52,6 +57,7 @@ export function describeRollouts(
 
 export function describeRollout(state: RolloutEngineState, rollout: Rollout, now: Now): RolloutView {
   const { record } = rollout
+  const waves = describeWaves(state, rollout, now)
   return {
     id: record.id,
     fleet: record.fleet,
@@ -60,25 +66,27 @@ export function describeRollout(state: RolloutEngineState, rollout: Rollout, now
     generation: record.generation,
     state: record.state.kind,
     pausedFor: record.state.kind === 'Paused' ? record.state.cause.kind : '',
-    message: rolloutSentence(state, rollout),
+    message: rolloutSentence(state, rollout, now),
     repository: record.image.repository,
     digest: record.image.digest,
     version: record.image.version,
     fromDigest: record.from?.image.digest ?? '',
     fromVersion: record.from?.image.version ?? '',
-    waves: describeWaves(state, rollout),
+    waves,
+    ...etaOf(state, { rollout, waves }, now),
     startedAtMs: record.startedAtMs,
     endedAtMs: 'atMs' in record.state ? record.state.atMs : 0,
     attention: attentionOf(state, rollout, now),
+    log: record.log,
   }
 }
 
 /** Where the rollout is and why; after a failure also what was denied and what to do. */
-export function rolloutSentence(state: RolloutEngineState, rollout: Rollout): string {
+export function rolloutSentence(state: RolloutEngineState, rollout: Rollout, now: Now): string {
   const { record } = rollout
   switch (record.state.kind) {
     case 'Progressing':
-      return activeWaveSentence(state, rollout)
+      return activeWaveSentence(state, rollout, now)
     case 'Paused':
       return isDenied(state, record) && record.state.cause.kind === 'Failure'
         ? deniedSentence(record.state.cause.message, record)
@@ -91,6 +99,8 @@ export function rolloutSentence(state: RolloutEngineState, rollout: Rollout): st
       return `back on ${backTo(record)}: ${deniedSentence(record.state.cause, record)}`
     case 'RollbackFailed':
       return `some hosts could not go back to ${backTo(record)}: ${deniedSentence(record.state.cause, record)}`
+    case 'Aborted':
+      return renderAbort(record.state)
     case 'Superseded':
       return `replaced by rollout ${record.state.by}`
   }

@@ -1,5 +1,9 @@
+import { isLimit, renderLimit } from './limit-sentences.ts'
+import { duration } from './spoken-time.ts'
 import type { BlockingReason, HostPhase, PauseCause } from './states.ts'
-import type { ResolvedImage } from './types.ts'
+import type { ResolvedImage } from './wanted.ts'
+
+export { duration } from './spoken-time.ts'
 
 /** Enough of a digest to recognise it. */
 export function shortDigest(digest: string): string {
@@ -11,29 +15,16 @@ export function shortImage(image: ResolvedImage): string {
   return `${image.version === '' ? image.repository : image.version}@${shortDigest(image.digest)}`
 }
 
-/** The two largest units, as people say it: 11h58m, 3m0s, 42s. */
-export function duration(ms: number): string {
-  const seconds = Math.ceil(ms / 1000)
-  const units = [
-    [Math.floor(seconds / 86_400), 'd'],
-    [Math.floor(seconds / 3600) % 24, 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
-    [seconds % 60, 's'],
-  ] as const
-  const first = units.findIndex(([count]) => count > 0)
-  if (first === -1) return '0s'
-  return units
-    .slice(first, first + 2)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join('')
-}
-
 export function renderPause(cause: PauseCause): string {
   switch (cause.kind) {
     case 'User':
       return `paused by ${cause.actor}${cause.reason === '' ? '' : `: "${cause.reason}"`}`
     case 'Failure':
-      return `paused after a failure: ${cause.message}; fix it in git, or resume`
+      return `paused after a failure: ${cause.message}; name another image in git, retry failed hosts, or promote past them`
+    case 'Approval':
+      return `paused: ${cause.message}; approve it, or resume to ask again`
+    case 'Inconclusive':
+      return `paused: ${cause.message}; resume to look again, or promote to go on without`
     case 'Unreachable':
       return `paused: ${cause.message}; check the network, then resume`
     case 'Deadline':
@@ -43,6 +34,7 @@ export function renderPause(cause: PauseCause): string {
 
 /** One sentence for an operator: what blocks and, where somebody can, what to do. */
 export function renderReason(reason: BlockingReason): string {
+  if (isLimit(reason)) return renderLimit(reason)
   switch (reason.kind) {
     case 'NoFleet':
       return 'no fleet selects this host; give it labels that one does'
@@ -52,16 +44,41 @@ export function renderReason(reason: BlockingReason): string {
       return 'its fleet is not in git now; it keeps what it runs'
     case 'Suspended':
       return 'its fleet is suspended in git'
+    case 'NothingToFollow':
+      return `its fleet follows ${reason.fleet}, which has not been on an image for long enough`
+    case 'Unverified':
+      return `nothing is granted: ${reason.message}; it is looked at again with every poll`
     case 'Denied':
       return `${shortDigest(reason.digest)} is denied (${reason.reason}); git must name another digest`
+    case 'Halted': {
+      const said = reason.reason === '' ? '' : `: "${reason.reason}"`
+      const [what, which] = reason.everyFleet ? ['every fleet', '--all'] : ['its fleet', 'FLEET']
+      return `${what} was halted by ${reason.actor}${said}; "bootfleet resume ${which}" goes on`
+    }
+    case 'Held': {
+      const end = reason.inMs === null ? 'until git says otherwise' : `for another ${duration(reason.inMs)}`
+      return `held in git ${end}: ${reason.reason}`
+    }
+    case 'Pinned':
+      return `pinned to ${shortDigest(reason.digest)} in git, and runs it`
+    case 'PinNotFound':
+      return `pinned to ${shortDigest(reason.digest)}, which its fleet's repository does not have; pin another digest`
+    case 'Downgrade':
+      return `${reason.to} is older than ${reason.from}; name a newer image, or set downgrade: Allow`
+    case 'UnknownVersion':
+      return `whether it runs a version below ${reason.below} is not known, and that must go another way first (${reason.reason}); label its image, or pin it`
+    case 'Learning':
+      return `the store was lost; hosts are asked for what was denied, for another ${duration(reason.inMs)}`
+    case 'FirstReports': {
+      const hosts = reason.hosts === 1 ? '1 host' : `${reason.hosts} hosts`
+      return `its first rollout waits for ${hosts} to report, which may know of denied images, for another ${duration(reason.inMs)} at most`
+    }
     case 'RolloutPaused':
       return renderPause(reason.cause)
     case 'WaitsForWave':
       return `waits for wave "${reason.wave}"`
-    case 'DownloadSlots':
-      return `waits for its download: ${reason.downloading} of at most ${reason.allowed} hosts are downloading`
-    case 'MaxUnavailable':
-      return `staged; waits for a slot: ${reason.unavailable} of at most ${reason.allowed} hosts are restarting`
+    case 'RolloutAborted':
+      return `its rollout was ${renderAbort(reason)}`
     case 'Unreachable':
       return 'not connected; it gets its turn when it reports'
     case 'NoManifestForArchitecture':
@@ -71,6 +88,12 @@ export function renderReason(reason: BlockingReason): string {
     case 'Ended':
       return `${phaseWord(reason.phase)}: ${reason.message}`
   }
+}
+
+/** By whom, and what it takes to go on. */
+export function renderAbort({ actor, reason }: { readonly actor: string; readonly reason: string }): string {
+  const said = reason === '' ? '' : `: "${reason}"`
+  return `aborted by ${actor}${said}; hosts keep what they run; git must name another image, or retry`
 }
 
 export function phaseWord(phase: HostPhase): string {

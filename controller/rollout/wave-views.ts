@@ -1,8 +1,11 @@
-import { bucketIndexOf } from './contribution.ts'
+import { bucketIndexOf } from './bucket-index.ts'
+import { describeGate } from './gate-views.ts'
+import type { GateView } from './gate-views.ts'
 import { isEnded, isFailure, isWithdrawn } from './phases.ts'
-import { duration } from './sentences.ts'
 import type { Bucket, Rollout, RolloutEngineState } from './state.ts'
-import type { WaveRecord } from './types.ts'
+import type { Now } from './now.ts'
+import type { WaveRecord } from './records.ts'
+import { waveSentence } from './wave-sentences.ts'
 import { activeWaveIndex } from './waves.ts'
 
 export type WaveView = {
@@ -14,20 +17,32 @@ export type WaveView = {
   readonly hostsInProgress: number
   readonly hostsSkipped: number
   readonly message: string
+  readonly gate: GateView
 }
 
-export type Counts = Pick<Bucket, 'members' | 'pending' | 'inProgress' | 'succeeded' | 'failed' | 'skipped'>
+export type Counts = Pick<
+  Bucket,
+  'members' | 'pending' | 'inProgress' | 'succeeded' | 'failed' | 'skipped' | 'regressed'
+>
 
-export function describeWaves(state: RolloutEngineState, rollout: Rollout): readonly WaveView[] {
+export function describeWaves(state: RolloutEngineState, rollout: Rollout, now: Now): readonly WaveView[] {
   const { waves } = rollout.record
   const isCurrent = state.fleets.get(rollout.record.fleet)?.record.rolloutId === rollout.record.id
   const counts: readonly Counts[] = isCurrent ? rollout.buckets : countFormer(state, rollout)
-  return waves.map((wave, index) => describeWave(rollout, index, counts[index] as Counts))
+  return waves.map((wave, index) =>
+    describeWave(rollout, wave, {
+      counts: counts[index] as Counts,
+      gate: describeGate(state, { rollout, index }, now),
+    }),
+  )
 }
 
-function describeWave(rollout: Rollout, index: number, counts: Counts): WaveView {
-  const wave = rollout.record.waves[index] as WaveRecord
-  const isOver = wave.state === 'Succeeded' || wave.state === 'Skipped' || wave.state === 'Soaking'
+function describeWave(
+  rollout: Rollout,
+  wave: WaveRecord,
+  { counts, gate }: { readonly counts: Counts; readonly gate: GateView },
+): WaveView {
+  const isOver = isPastGrants(wave.state)
   return {
     name: wave.name,
     state: wave.state,
@@ -36,8 +51,14 @@ function describeWave(rollout: Rollout, index: number, counts: Counts): WaveView
     hostsFailed: counts.failed,
     hostsInProgress: counts.inProgress,
     hostsSkipped: counts.skipped + (isOver ? counts.pending : 0),
-    message: waveSentence(rollout, index, counts),
+    message: waveSentence({ wave, gate, counts, active: activeName(rollout) }),
+    gate,
   }
+}
+
+/** Whoever is still pending in such a wave is left behind. */
+function isPastGrants(state: WaveRecord['state']): boolean {
+  return ['Succeeded', 'Skipped', 'Soaking', 'Analysing', 'AwaitingApproval'].includes(state)
 }
 
 /** A replaced rollout keeps no counters; its grants still tell how it ended. */
@@ -49,6 +70,7 @@ function countFormer(state: RolloutEngineState, rollout: Rollout): readonly Coun
     succeeded: 0,
     failed: 0,
     skipped: 0,
+    regressed: 0,
   }))
   for (const host of state.hosts.values()) {
     const phase = host.grants.get(rollout.record.id)?.phase
@@ -57,40 +79,21 @@ function countFormer(state: RolloutEngineState, rollout: Rollout): readonly Coun
     count.members += 1
     if (phase === 'Succeeded') count.succeeded += 1
     if (isFailure(phase)) count.failed += 1
-    if (isWithdrawn(phase)) count.skipped += 1
+    if (isWithdrawn(phase) || phase === 'Inconclusive') count.skipped += 1
     if (!isEnded(phase)) count.inProgress += 1
   }
   return counts
 }
 
-function waveSentence(rollout: Rollout, index: number, counts: Counts): string {
-  const wave = rollout.record.waves[index] as WaveRecord
-  switch (wave.state) {
-    case 'Pending':
-      return `waits for wave "${activeName(rollout)}"`
-    case 'Running':
-      return `${counts.succeeded}/${counts.members} done${counts.failed > 0 ? `, ${counts.failed} failed` : ''}`
-    case 'Soaking':
-      return `soaking, ${duration(wave.soakMs - wave.soakedMs)} left`
-    case 'Succeeded':
-      return wave.soakMs > 0 ? `soaked ${duration(wave.soakedMs)}` : 'done'
-    case 'Skipped':
-      return 'skipped: no hosts'
-    case 'Failed':
-      return `${counts.failed} of ${counts.members} failed`
-    case 'Cancelled':
-      return 'cancelled'
-  }
-}
-
 function activeName({ record }: Rollout): string {
-  return (record.waves[activeWaveIndex(record.waves)] as WaveRecord).name
+  return record.waves[activeWaveIndex(record.waves)]?.name ?? ''
 }
 
 /** The wave that a rollout is at, for people: `wave 2/3 "tenth": soaking, 11h58m left`. */
-export function activeWaveSentence(state: RolloutEngineState, rollout: Rollout): string {
+export function activeWaveSentence(state: RolloutEngineState, rollout: Rollout, now: Now): string {
   const { waves } = rollout.record
   const index = activeWaveIndex(waves)
-  const view = describeWaves(state, rollout)[index] as WaveView
+  const view = describeWaves(state, rollout, now)[index]
+  if (view === undefined) return 'every wave is over'
   return `wave ${index + 1}/${waves.length} "${view.name}": ${view.message}`
 }

@@ -1,43 +1,97 @@
 import { sizeOf } from '../desired-state/amount.ts'
-import type { Strategy } from '../desired-state/types.ts'
-import { afterEveryKey } from './order.ts'
-import type { WaveRecord } from './types.ts'
+import { matchesSelector } from '../desired-state/label-selector.ts'
+import type { Labels } from '../desired-state/label-selector.ts'
+import { restWaveName } from '../desired-state/reserved-names.ts'
+import { waveOf } from '../desired-state/strategy-defaults.ts'
+import type { Selector, Strategy, Wave } from '../desired-state/types.ts'
+import { afterEveryKey, endOfRank } from './order.ts'
+import { ranksUpTo } from './population.ts'
+import type { Population } from './population.ts'
+import type { WaveRecord } from './records.ts'
+
+const rest = waveOf(restWaveName, { kind: 'percent', percent: 100 })
 
 /**
- * Cuts the ordered hosts into waves. Sizes are cumulative and never shrink; whoever is left is in the last wave,
- * which ends after every possible key, so that every host has exactly one wave.
+ * Cuts the ordered hosts into waves. Sizes are cumulative and never shrink; a wave takes the first hosts of the
+ * order that its selector matches and that no wave before it took. Whoever is left is in the last wave, which has
+ * no selector and ends after every possible key, so that every host has exactly one wave. Yields now and then, so
+ * that a million hosts can be planned between other work.
  */
-export function planWaves(strategy: Strategy, sortedKeys: readonly string[]): readonly WaveRecord[] {
-  const population = sortedKeys.length
-  const written = strategy.waves.map((wave) => ({
-    ...wave,
-    reach: sizeOf(wave.upTo, population, 'up-at-least-one'),
-  }))
-  const reachesAll = (written.at(-1)?.reach ?? 0) >= population
-  const waves = reachesAll ? written : [...written, { name: 'rest', soakMs: 0, reach: population }]
+export function* planWaves(
+  strategy: Strategy,
+  population: Population,
+): Generator<undefined, readonly WaveRecord[]> {
+  const total = population.ranks.length
+  const waves = wavesFor(strategy, total)
+  const records: WaveRecord[] = []
   let reached = 0
-  return waves.map((wave, index) => {
-    const before = reached
-    reached = Math.max(reached, wave.reach)
-    const place = index === 0 ? 'firstWave' : 'later'
+  for (const [index, wave] of waves.entries()) {
     const isLast = index === waves.length - 1
-    return {
-      name: wave.name,
-      state: 'Pending',
-      size: reached - before,
-      lastOrderKey: isLast ? afterEveryKey : (sortedKeys[reached - 1] ?? ''),
-      soakMs: wave.soakMs,
-      soakedMs: 0,
-      ranMs: 0,
-      failureLimit: strategy.failureLimit[place],
-      onFailure: strategy.onFailure[place],
-    }
-  })
+    const wanted = Math.max(0, sizeOf(wave.upTo, total, 'up-at-least-one') - reached)
+    const taken = isLast
+      ? { count: total - reached, lastRank: null }
+      : yield* ranksUpTo(population, { count: wanted, selector: wave.selector, mark: index + 1 })
+    reached += taken.count
+    const end = taken.lastRank === null ? '' : endOfRank(taken.lastRank)
+    records.push(
+      recordOf(strategy, wave, {
+        index,
+        size: taken.count,
+        lastOrderKey: isLast ? afterEveryKey : end,
+      }),
+    )
+  }
+  return records
 }
 
-/** First match wins; the last wave takes every key. */
-export function waveIndexOf(waves: readonly WaveRecord[], key: string): number {
-  return waves.findIndex((wave) => key <= wave.lastOrderKey)
+function wavesFor(strategy: Strategy, total: number): readonly Wave[] {
+  const last = strategy.waves.at(-1)
+  const takesAll =
+    last !== undefined && last.selector === null && sizeOf(last.upTo, total, 'up-at-least-one') >= total
+  return takesAll ? strategy.waves : [...strategy.waves, rest]
+}
+
+function recordOf(
+  strategy: Strategy,
+  wave: Wave,
+  at: { readonly index: number; readonly size: number; readonly lastOrderKey: string },
+): WaveRecord {
+  const place = at.index === 0 ? 'firstWave' : 'later'
+  return {
+    name: wave.name,
+    state: 'Pending',
+    size: at.size,
+    lastOrderKey: at.lastOrderKey,
+    selector: wave.selector,
+    soakMs: wave.soakMs,
+    soakedMs: 0,
+    ranMs: 0,
+    failureLimit: strategy.failureLimit[place],
+    onFailure: strategy.onFailure[place],
+    forgiven: 0,
+    successThresholdPercent: wave.successThresholdPercent,
+    maxSkippedPercent: wave.maxSkippedPercent,
+    onEmpty: wave.onEmpty,
+    approval: wave.approval,
+    awaitedMs: 0,
+    approvals: [],
+    approved: null,
+    measured: [],
+    promoted: null,
+    leavesBehind: false,
+    forgivenFailures: 0,
+    forgivenRegressions: 0,
+    note: '',
+  }
+}
+
+/** First match wins; the last wave takes every host. */
+export function waveIndexOf(waves: readonly WaveRecord[], key: string, labels: Labels): number {
+  return waves.findIndex((wave) => key <= wave.lastOrderKey && isSelected(wave.selector, labels))
+}
+
+function isSelected(selector: Selector | null, labels: Labels): boolean {
+  return selector === null || matchesSelector(selector, labels)
 }
 
 /** The wave that the rollout is at; -1 after the last. */

@@ -1,4 +1,5 @@
 import { execa } from 'execa'
+import { endLeftovers } from '../leftovers.ts'
 import { withoutCredentials } from './git-url.ts'
 
 export type GitCall = {
@@ -12,6 +13,12 @@ export type GitCall = {
   readonly maxOutputBytes: number
   readonly input?: string
   readonly secretSettings?: readonly (readonly [key: string, value: string])[]
+  /** GnuPG's home, where signatures are verified. */
+  readonly keyringDir?: string | undefined
+}
+
+export type SignerCall = Pick<GitCall, 'args' | 'homeDir' | 'signal' | 'timeoutMs' | 'maxOutputBytes'> & {
+  readonly input: Buffer
 }
 
 export type GitOutcome = {
@@ -45,23 +52,48 @@ const settings = [
 export async function runGit(call: GitCall): Promise<GitOutcome> {
   const allowed = call.protocol === null ? [] : [`protocol.${call.protocol}.allow=always`]
   const config = [...settings, ...allowed].flatMap((setting) => ['-c', setting])
-  const result = await execa(
-    'git',
-    ['--no-replace-objects', ...config, `--git-dir=${call.gitDir}`, ...call.args],
-    {
-      cwd: call.homeDir,
-      env: { ...environment(call.homeDir), ...settingsInEnvironment(call.secretSettings ?? []) },
-      extendEnv: false,
-      input: call.input ?? '',
-      encoding: 'buffer',
-      maxBuffer: call.maxOutputBytes,
-      timeout: call.timeoutMs,
-      cancelSignal: call.signal,
-      forceKillAfterDelay: 2000,
-      stripFinalNewline: false,
-      reject: false,
-    },
-  )
+  const args = ['--no-replace-objects', ...config, `--git-dir=${call.gitDir}`, ...call.args]
+  const keyring = call.keyringDir === undefined ? {} : { GNUPGHOME: call.keyringDir }
+  const env = { ...settingsInEnvironment(call.secretSettings ?? []), ...keyring }
+  return run('git', args, { ...call, env, input: call.input ?? '' })
+}
+
+/** Git verifies; this makes the keyring that it verifies with, in `homeDir`. */
+export async function runGpg(call: SignerCall): Promise<GitOutcome> {
+  return run('gpg', call.args, { ...call, env: { GNUPGHOME: call.homeDir } })
+}
+
+/** Git verifies commits by it too; this is for what was signed outside of git. */
+export async function runSshKeygen(call: SignerCall): Promise<GitOutcome> {
+  return run('ssh-keygen', call.args, { ...call, env: {} })
+}
+
+type Run = Pick<GitCall, 'homeDir' | 'signal' | 'timeoutMs' | 'maxOutputBytes'> & {
+  readonly env: Readonly<Record<string, string>>
+  readonly input: string | Buffer
+}
+
+async function run(
+  program: 'git' | 'gpg' | 'ssh-keygen',
+  args: readonly string[],
+  call: Run,
+): Promise<GitOutcome> {
+  const child = execa(program, args, {
+    cwd: call.homeDir,
+    env: { ...environment(call.homeDir), ...call.env },
+    extendEnv: false,
+    input: call.input,
+    encoding: 'buffer',
+    maxBuffer: call.maxOutputBytes,
+    timeout: call.timeoutMs,
+    cancelSignal: call.signal,
+    forceKillAfterDelay: 2000,
+    stripFinalNewline: false,
+    reject: false,
+    detached: true,
+  })
+  child.once('exit', () => endLeftovers(child))
+  const result = await child
   call.signal.throwIfAborted()
   return {
     end: endOf(result),
@@ -92,6 +124,8 @@ function environment(homeDir: string): Record<string, string> {
     HOME: homeDir,
     XDG_CONFIG_HOME: homeDir,
     LC_ALL: 'C.UTF-8',
+    // Times in a list of signers mean the same on every controller.
+    TZ: 'UTC',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     GIT_NO_REPLACE_OBJECTS: '1',

@@ -1,26 +1,16 @@
 import type { SourceFile } from '../desired-state/types.ts'
-import { ControllerError } from '../errors.ts'
+import { isDesiredStateFile, tooLarge } from './file-limits.ts'
+import type { FileLimits } from './file-limits.ts'
 import type { GitOutcome } from './git-process.ts'
-
-export type GitLimits = {
-  readonly maxFiles: number
-  readonly maxFileBytes: number
-  readonly maxTotalBytes: number
-  readonly maxMirrorBytes: number
-  readonly fetchTimeoutMs: number
-}
 
 export type TreeFile = { readonly objectId: string; readonly sizeBytes: number; readonly path: string }
 
-/**
- * The YAML files of `ls-tree -r -z -l`. Symlinks and submodules are not files of ours; hidden files and
- * folders (.github, .gitlab-ci.yml) belong to other tools.
- */
-export function yamlFilesOf(listing: Buffer, folder: string, limits: GitLimits): readonly TreeFile[] {
+/** The files of ours in `ls-tree -r -z -l`. Symlinks and submodules are none. */
+export function filesOf(listing: Buffer, folder: string, limits: FileLimits): readonly TreeFile[] {
   const files: TreeFile[] = []
   let totalBytes = 0
   for (const entry of listing.toString('utf8').split('\0')) {
-    const file = yamlFileOf(entry, folder)
+    const file = fileOf(entry, folder)
     if (file === null) continue
     files.push(file)
     totalBytes += file.sizeBytes
@@ -37,11 +27,11 @@ export function yamlFilesOf(listing: Buffer, folder: string, limits: GitLimits):
   return files
 }
 
-function yamlFileOf(entry: string, folder: string): TreeFile | null {
+function fileOf(entry: string, folder: string): TreeFile | null {
   const match = /^100(?:644|755|664) blob ([0-9a-f]{40,64}) +([0-9]+)\t(.*)$/s.exec(entry)
   if (match === null) return null
   const [, objectId = '', size = '', name = ''] = match
-  if (!/\.ya?ml$/.test(name) || name.split('/').some((part) => part.startsWith('.'))) return null
+  if (!isDesiredStateFile(name)) return null
   return { objectId, sizeBytes: Number(size), path: folder === '' ? name : `${folder}/${name}` }
 }
 
@@ -59,11 +49,4 @@ export function textsOf(outcome: GitOutcome, files: readonly TreeFile[]): readon
     offset = end + 1
   }
   return found
-}
-
-export function tooLarge(found: string): ControllerError {
-  return new ControllerError(
-    'SourceTooLarge',
-    `reading the source: ${found}; narrow the source's path or raise the limit`,
-  )
 }

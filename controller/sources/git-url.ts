@@ -41,16 +41,17 @@ export type GitRemote = {
   readonly secretSettings: readonly (readonly [key: string, value: string])[]
 }
 
-/** Takes the user and password of an http or https URL out of it. */
-export function remoteOf(url: string): GitRemote {
-  if (!/^https?:\/\/[^/]*@/.test(url) || !URL.canParse(url)) return { url, secretSettings: [] }
+export type GitLogin = { readonly username: string; readonly password: string }
+
+/** Takes the user and password of an http or https URL out of it; `login` wins over them. */
+export function remoteOf(url: string, login: GitLogin | null = null): GitRemote {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return { url, secretSettings: [] }
   const { origin, username, password } = new URL(url)
-  const pair = `${decode(username)}:${decode(password)}`
-  const header = `Authorization: Basic ${Buffer.from(pair).toString('base64')}`
-  return {
-    url: url.replace(/^(https?:\/\/)[^/]*@/, '$1'),
-    secretSettings: [[`http.${origin}/.extraHeader`, header]],
-  }
+  const bare = url.replace(/^(https?:\/\/)[^/]*@/, '$1')
+  if (login === null && bare === url) return { url, secretSettings: [] }
+  const user = login ?? { username: decode(username), password: decode(password) }
+  const pair = Buffer.from(`${user.username}:${user.password}`).toString('base64')
+  return { url: bare, secretSettings: [[`http.${origin}/.extraHeader`, `Authorization: Basic ${pair}`]] }
 }
 
 function decode(text: string): string {
@@ -66,4 +67,20 @@ export function withoutCredentials(text: string): string {
   return text
     .replaceAll(/:\/\/[^/\s'"]*@/g, '://')
     .replaceAll(/([?&][^=&\s]*(?:token|secret|password)[^=&\s]*=)[^&\s'"]*/gi, '$1…')
+}
+
+/**
+ * What is alike in all addresses of one repository: `https://git.example/os/fleet.git`, `git@git.example:os/fleet`
+ * and `ssh://git@git.example:2222/os/fleet` are `git.example/os/fleet`. Empty for what is no address.
+ */
+export function repositoryKey(url: string): string {
+  const scpLike = /^(?:[^@/\s]*@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(url)
+  const [host, path] =
+    scpLike === null
+      ? URL.canParse(url)
+        ? [new URL(url).hostname, new URL(url).pathname]
+        : ['', url.startsWith('/') ? url : '']
+      : [scpLike[1] ?? '', scpLike[2] ?? '']
+  const name = path.replace(/^\/+|\/+$/g, '').replace(/\.git$/, '')
+  return name === '' ? '' : `${host}/${name}`.toLowerCase()
 }

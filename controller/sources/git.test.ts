@@ -57,17 +57,17 @@ function source(config: Partial<GitSourceConfig> = {}) {
 }
 
 async function pathsAt(config: Partial<GitSourceConfig> = {}): Promise<readonly string[]> {
-  return (await source(config).poll(never)).files.map(({ path }) => path)
+  return (await source(config).poll(never, null)).files.map(({ path }) => path)
 }
 
 test.each(['path', 'file URL'])('a commit is read from a %s, and the next one after it', async (form) => {
   const polled = source({ url: form === 'path' ? work : `file://${work}` })
-  const first = await polled.poll(never)
+  const first = await polled.poll(never, null)
   expect(first.files).toEqual([{ path: 'fleets/edge.yaml', text: 'a: 1\n' }])
   expect(first.subject).toBe('first')
   expect(Math.abs(first.committedAtMs - Date.now())).toBeLessThan(60_000)
   const second = await commit({ 'fleets/edge.yaml': 'a: 2\n', 'other/x.yaml': 'b: 1\n' }, 'second')
-  expect(await polled.poll(never)).toMatchObject({ commit: second, files: [{ text: 'a: 2\n' }] })
+  expect(await polled.poll(never, null)).toMatchObject({ commit: second, files: [{ text: 'a: 2\n' }] })
 })
 
 test('a repository is read over the network', async () => {
@@ -82,37 +82,37 @@ test('a repository is read over the network', async () => {
   ]
   daemons.push(spawn('git', ['daemon', ...flags], { stdio: 'ignore', detached: true }))
   const polled = source({ url: `git://127.0.0.1:${port}/work` })
-  for (let attempt = 0; attempt < 50 && !(await polled.poll(never).catch(() => null)); attempt += 1)
+  for (let attempt = 0; attempt < 900 && !(await polled.poll(never, null).catch(() => null)); attempt += 1)
     await delay(100)
-  expect((await polled.poll(never)).files).toHaveLength(1)
+  expect((await polled.poll(never, null)).files).toHaveLength(1)
 })
 
 test('rewritten history and a force-push are followed', async () => {
   const polled = source()
-  await polled.poll(never)
+  await polled.poll(never, null)
   await git('checkout', '--quiet', '--orphan', 'fresh')
   await commit({ 'fleets/edge.yaml': 'a: 9\n' }, 'rewritten')
   await git('branch', '--force', 'main', 'fresh')
-  expect(await polled.poll(never)).toMatchObject({ subject: 'rewritten', files: [{ text: 'a: 9\n' }] })
-  expect((await source().poll(never)).subject).toBe('rewritten')
+  expect(await polled.poll(never, null)).toMatchObject({ subject: 'rewritten', files: [{ text: 'a: 9\n' }] })
+  expect((await source().poll(never, null)).subject).toBe('rewritten')
 })
 
 test('a deleted branch, an unknown folder and an absent repository each say so', async () => {
   await git('checkout', '--quiet', '-b', 'other')
   await git('branch', '--quiet', '-D', 'main')
-  await expect(source().poll(never)).rejects.toMatchObject({ code: 'SourceRefMissing' })
-  await expect(source({ branch: 'other', path: 'nowhere' }).poll(never)).rejects.toMatchObject({
+  await expect(source().poll(never, null)).rejects.toMatchObject({ code: 'SourceRefMissing' })
+  await expect(source({ branch: 'other', path: 'nowhere' }).poll(never, null)).rejects.toMatchObject({
     code: 'SourceRefMissing',
     message: expect.stringContaining('has no folder "nowhere"') as string,
   })
-  await expect(source({ url: join(dir, 'absent') }).poll(never)).rejects.toMatchObject({
+  await expect(source({ url: join(dir, 'absent') }).poll(never, null)).rejects.toMatchObject({
     code: 'SourceUnreachable',
   })
 })
 
 test('credentials in a URL never reach a message', async () => {
   const failed = await source({ url: `http://user:s3cret@127.0.0.1:${await freePort()}/x` })
-    .poll(never)
+    .poll(never, null)
     .catch(String)
   expect(failed).toContain('127.0.0.1')
   expect(failed).not.toMatch(/s3cret|user:/)
@@ -121,7 +121,7 @@ test('credentials in a URL never reach a message', async () => {
 test.each(['damaged objects', 'a lock left behind', 'no repository at all'])(
   'a mirror with %s is made anew',
   async (damage) => {
-    await source().poll(never)
+    await source().poll(never, null)
     const mirror = join(dir, 'mirror', 'mirror.git')
     if (damage === 'damaged objects') await rm(join(mirror, 'objects'), { recursive: true })
     if (damage === 'a lock left behind') await writeFile(join(mirror, 'shallow.lock'), '')
@@ -130,7 +130,7 @@ test.each(['damaged objects', 'a lock left behind', 'no repository at all'])(
       await writeFile(mirror, 'x')
     }
     const next = await commit({ 'fleets/b.yaml': 'b: 1\n' }, 'next')
-    expect((await source().poll(never)).commit).toBe(next)
+    expect((await source().poll(never, null)).commit).toBe(next)
   },
 )
 
@@ -155,7 +155,7 @@ test.each([
   ],
 ])('%s is refused', async (_, limits, files: Record<string, string>) => {
   await commit(files, 'large')
-  await expect(source({ limits }).poll(never)).rejects.toMatchObject({ code: 'SourceTooLarge' })
+  await expect(source({ limits }).poll(never, null)).rejects.toMatchObject({ code: 'SourceTooLarge' })
 })
 
 test('a tree with a name that would escape it is refused by fsck', async () => {
@@ -168,7 +168,7 @@ test('a tree with a name that would escape it is refused by fsck', async () => {
   ).stdout
   const evil = await git('commit-tree', '-m', 'evil', tree)
   await git('update-ref', 'refs/heads/main', evil)
-  await expect(source({ path: '' }).poll(never)).rejects.toMatchObject({ code: 'SourceHostile' })
+  await expect(source({ path: '' }).poll(never, null)).rejects.toMatchObject({ code: 'SourceHostile' })
 })
 
 async function emptyTreeWith(blob: string): Promise<string> {
@@ -180,27 +180,27 @@ test('a replace ref of the remote changes nothing', async () => {
   const other = await commit({ 'fleets/edge.yaml': 'a: evil\n' }, 'replacement')
   await git('reset', '--quiet', '--hard', honest)
   await git('replace', honest, other)
-  await source().poll(never)
+  await source().poll(never, null)
   const mirror = join(dir, 'mirror', 'mirror.git')
   await execa('git', [`--git-dir=${mirror}`, 'fetch', '--quiet', work, 'refs/replace/*:refs/replace/*'])
-  const read = await source().poll(never)
+  const read = await source().poll(never, null)
   expect(read).toMatchObject({ commit: honest, subject: 'first', files: [{ text: 'a: 1\n' }] })
 })
 
 test('no hook and no configuration planted beside the mirror runs', async () => {
-  await source().poll(never)
+  await source().poll(never, null)
   const mark = join(dir, 'ran')
   const hooks = join(dir, 'mirror', 'mirror.git', 'hooks')
   await mkdir(hooks, { recursive: true })
   await writeFile(join(hooks, 'reference-transaction'), `#!/bin/sh\ntouch ${mark}\n`, { mode: 0o755 })
   await commit({ 'fleets/edge.yaml': 'a: 2\n' }, 'second')
-  expect((await source().poll(never)).subject).toBe('second')
+  expect((await source().poll(never, null)).subject).toBe('second')
   expect(existsSync(mark)).toBe(false)
 })
 
 test('only the newest commit of a long history is kept', async () => {
   await commit({ 'fleets/edge.yaml': 'a: 2\n' }, 'second')
-  await source().poll(never)
+  await source().poll(never, null)
   expect(await readFile(join(dir, 'mirror', 'mirror.git', 'shallow'), 'utf8')).toMatch(/^[0-9a-f]{40}\n$/)
 })
 
@@ -227,9 +227,9 @@ test('a remote that never answers ends at the time limit, and at once when abort
   const { port } = silent.address() as AddressInfo
   const url = `git://127.0.0.1:${port}/x`
   const limits = { fetchTimeoutMs: 500 }
-  await expect(source({ url, limits }).poll(never)).rejects.toMatchObject({ code: 'SourceUnreachable' })
+  await expect(source({ url, limits }).poll(never, null)).rejects.toMatchObject({ code: 'SourceUnreachable' })
   const stop = new AbortController()
-  const polling = source({ url }).poll(stop.signal)
+  const polling = source({ url }).poll(stop.signal, null)
   setTimeout(() => stop.abort(new Error('shutting down')), 300)
   await expect(polling).rejects.toThrow('shutting down')
   silent.close()

@@ -1,20 +1,25 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SourceFile } from '../desired-state/types.ts'
 import { ControllerError } from '../errors.ts'
-import { runGit } from './git-process.ts'
-import type { GitOutcome } from './git-process.ts'
-import { textsOf, tooLarge, yamlFilesOf } from './git-tree.ts'
-import type { GitLimits } from './git-tree.ts'
+import { fetchSince } from './commit-history.ts'
+import { anchorFor, verifyClaim } from './commit-verification.ts'
+import type { Claim } from './commit-verification.ts'
+import { defaultFileLimits, tooLarge } from './file-limits.ts'
+import { fetchHead, headRef, local, remoteHead } from './git-mirror.ts'
+import type { GitLimits, Mirror } from './git-mirror.ts'
+import { filesOf, textsOf } from './git-tree.ts'
 import { checkBranch, normalFolder, protocolOf, remoteOf, withoutCredentials } from './git-url.ts'
-import type { GitRemote } from './git-url.ts'
-import { outgrows } from './mirror-size.ts'
+import type { GitLogin } from './git-url.ts'
+import type { Anchor, Verified, VerifyConfig } from './verified.ts'
 
 export type SourceSnapshot = {
   readonly commit: string
   readonly subject: string
   readonly committedAtMs: number
   readonly files: readonly SourceFile[]
+  /** Where commits are verified. */
+  readonly verified?: Verified | undefined
 }
 
 export type GitSourceConfig = {
@@ -22,32 +27,23 @@ export type GitSourceConfig = {
   readonly branch: string
   /** Folder inside the repository; empty or "." for all of it. */
   readonly path: string
+  /** For http and https; read at each poll, so that it may be exchanged. */
+  readonly credentials?: { readonly username: string; readonly passwordFile: string } | undefined
+  /** Commits are not verified without it. */
+  readonly verify?: VerifyConfig | undefined
   readonly mirrorDir: string
   readonly limits?: Partial<GitLimits>
 }
 
-export type GitSource = { poll(signal: AbortSignal): Promise<SourceSnapshot> }
+export type GitSource = {
+  /** @throws UntrustedCommit where commits are verified, each since `accepted`, and one is not as it should be. */
+  poll(signal: AbortSignal, accepted: Anchor | null): Promise<SourceSnapshot>
+}
 
 const defaultLimits: GitLimits = {
-  maxFiles: 1000,
-  maxFileBytes: 256 * 1024,
-  maxTotalBytes: 8 * 1024 * 1024,
+  ...defaultFileLimits,
   maxMirrorBytes: 512 * 1024 * 1024,
   fetchTimeoutMs: 60_000,
-}
-const headRef = 'refs/bootfleet/head'
-const listingBytes = 16 * 1024 * 1024
-
-/** Everything one poll needs; `what` names the source in messages. */
-type Mirror = {
-  readonly remote: GitRemote
-  readonly branch: string
-  readonly folder: string
-  readonly gitDir: string
-  readonly homeDir: string
-  readonly protocol: string
-  readonly limits: GitLimits
-  readonly what: string
 }
 
 export function createGitSource(config: GitSourceConfig): GitSource {
@@ -62,106 +58,92 @@ export function createGitSource(config: GitSourceConfig): GitSource {
     limits: { ...defaultLimits, ...config.limits },
     what: `branch "${config.branch}" of ${withoutCredentials(config.url)}`,
   }
+  const { verify } = config
   let last: SourceSnapshot | null = null
   return {
-    async poll(signal) {
+    async poll(signal, accepted) {
       await mkdir(mirror.homeDir, { recursive: true, mode: 0o700 })
-      const commit = await remoteHead(mirror, signal)
-      if (last?.commit !== commit) last = await snapshotAt(mirror, commit, signal)
+      const now = { ...mirror, remote: remoteOf(config.url, await loginOf(config)) }
+      const commit = await remoteHead(now, signal)
+      if (last?.commit !== commit) last = await snapshotAt(now, { commit, verify, accepted }, signal)
       return last
     },
   }
 }
 
+async function loginOf({ credentials, url }: GitSourceConfig): Promise<GitLogin | null> {
+  if (credentials === undefined) return null
+  const { username, passwordFile } = credentials
+  const password = await readFile(passwordFile, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const message = `reading ${passwordFile}, the password for ${withoutCredentials(url)}: ${cause.code}; correct passwordFile`
+    throw new ControllerError('SourceUnreachable', message, { cause })
+  })
+  return { username, password: password.trimEnd() }
+}
+
+type Wish = {
+  readonly commit: string
+  readonly verify: VerifyConfig | undefined
+  readonly accepted: Anchor | null
+}
+
 /** A damaged mirror (crash, full disk) is made anew once; what the remote holds is all that it held. */
-async function snapshotAt(mirror: Mirror, commit: string, signal: AbortSignal): Promise<SourceSnapshot> {
-  const first = await fetchAndRead(mirror, signal)
+async function snapshotAt(mirror: Mirror, wish: Wish, signal: AbortSignal): Promise<SourceSnapshot> {
+  const first = await fetchAndRead(mirror, wish, signal)
   if (typeof first !== 'string') return first
   await rm(mirror.gitDir, { recursive: true, force: true })
-  const second = await fetchAndRead(mirror, signal)
+  const second = await fetchAndRead(mirror, wish, signal)
   if (typeof second !== 'string') return second
-  throw new ControllerError('SourceUnreachable', `fetching ${commit}, ${mirror.what}: ${second}`)
+  throw new ControllerError('SourceUnreachable', `fetching ${wish.commit}, ${mirror.what}: ${second}`)
 }
 
 /** The snapshot, or why the mirror could not give one. */
-async function fetchAndRead(mirror: Mirror, signal: AbortSignal): Promise<SourceSnapshot | string> {
+async function fetchAndRead(
+  mirror: Mirror,
+  { verify, accepted }: Wish,
+  signal: AbortSignal,
+): Promise<SourceSnapshot | string> {
   const init = await local(mirror, ['init', '--quiet', '--bare', '--template='], signal)
   if (init.exitCode !== 0) return `git init ended with "${init.complaint}"`
-  const fetched = await fetchHead(mirror, signal)
-  return fetched ?? readHead(mirror, signal)
+  const since = verify === undefined ? null : anchorFor(verify, accepted)
+  if (verify !== undefined && since !== null) return readSince(mirror, verify, since, signal)
+  const failed = await fetchHead(mirror, 1, signal)
+  if (failed !== null) return failed
+  const read = await readHead(mirror, headRef, signal)
+  if (typeof read === 'string' || verify === undefined) return read
+  return verified(mirror, verify, { read, since, commits: [] }, signal)
 }
 
-async function remoteHead(mirror: Mirror, signal: AbortSignal): Promise<string> {
-  const ref = `refs/heads/${mirror.branch}`
-  // Away from the mirror: a damaged one must not pass for a remote that cannot be reached.
-  const elsewhere = { ...mirror, gitDir: join(mirror.homeDir, 'none.git') }
-  const outcome = await remote(elsewhere, ['ls-remote', '--exit-code', '--', mirror.remote.url, ref], signal)
-  if (outcome.end === 'exited' && outcome.exitCode === 2) {
-    throw new ControllerError(
-      'SourceRefMissing',
-      `looking up ${mirror.what}: no such branch; create it or name another`,
-    )
-  }
-  if (outcome.exitCode !== 0) throw unreachable(mirror, 'looking up', outcome)
-  const lines = outcome.stdout.toString('utf8').split('\n')
-  const commit = lines.map((line) => line.split('\t')).find(([, name]) => name === ref)?.[0]
-  if (commit !== undefined && /^[0-9a-f]{40,64}$/.test(commit)) return commit
-  throw new ControllerError(
-    'SourceRefMissing',
-    `looking up ${mirror.what}: no such branch; create it or name another`,
-  )
+async function readSince(
+  mirror: Mirror,
+  verify: VerifyConfig,
+  since: Anchor,
+  signal: AbortSignal,
+): Promise<SourceSnapshot | string> {
+  const { maxCommits } = verify
+  const commits = await fetchSince(mirror, { since: since.commit, maxCommits }, signal)
+  if (typeof commits === 'string') return commits
+  const read = await readHead(mirror, commits.at(-1)?.id ?? since.commit, signal)
+  if (typeof read === 'string') return read
+  if (commits.length === 0) return { ...read, verified: since.verified }
+  return verified(mirror, verify, { read, since, commits }, signal)
 }
 
-/** Null when the head was fetched; only the newest commit, so that a long history costs nothing. */
-async function fetchHead(mirror: Mirror, signal: AbortSignal): Promise<string | null> {
-  const fetchEnded = new AbortController()
-  const tooBig = new AbortController()
-  const watched = outgrows(
-    join(mirror.gitDir, 'objects'),
-    mirror.limits.maxMirrorBytes,
-    fetchEnded.signal,
-  ).then((large) => {
-    if (large) tooBig.abort()
-    return large
-  })
-  const refspec = `+refs/heads/${mirror.branch}:${headRef}`
-  const flags = [
-    '--quiet',
-    '--no-tags',
-    '--no-write-fetch-head',
-    '--no-recurse-submodules',
-    '--depth=1',
-    '--update-shallow',
-  ]
-  const outcome = await remote(
-    mirror,
-    ['fetch', ...flags, '--', mirror.remote.url, refspec],
-    AbortSignal.any([signal, tooBig.signal]),
-  )
-    .catch((error: unknown) => {
-      if (tooBig.signal.aborted && !signal.aborted) return null
-      throw error
-    })
-    .finally(() => fetchEnded.abort())
-  if ((await watched) || outcome === null) {
-    await rm(mirror.gitDir, { recursive: true, force: true })
-    throw tooLarge(`${mirror.what} takes more than ${mirror.limits.maxMirrorBytes} bytes on disk`)
-  }
-  if (outcome.exitCode === 0) return null
-  if (outcome.end !== 'exited') throw unreachable(mirror, 'fetching', outcome)
-  if (/fsck|error in (?:tree|blob|commit)/i.test(outcome.complaint)) {
-    throw new ControllerError(
-      'SourceHostile',
-      `fetching ${mirror.what}: git refuses its objects: "${outcome.complaint}"; repair the repository`,
-    )
-  }
-  return `git fetch ended with "${outcome.complaint}"`
+/** What was read and what is verified are one commit, named by its hash. */
+async function verified(
+  mirror: Mirror,
+  verify: VerifyConfig,
+  { read, ...claim }: Omit<Claim, 'head'> & { readonly read: SourceSnapshot },
+  signal: AbortSignal,
+): Promise<SourceSnapshot> {
+  const signer = await verifyClaim(mirror, verify, { head: read.commit, ...claim }, signal)
+  return { ...read, verified: { signer, startCommit: claim.since?.verified.startCommit ?? '' } }
 }
 
-async function readHead(mirror: Mirror, signal: AbortSignal): Promise<SourceSnapshot | string> {
+async function readHead(mirror: Mirror, head: string, signal: AbortSignal): Promise<SourceSnapshot | string> {
   const shown = await local(
     mirror,
-    ['log', '-1', '--no-show-signature', '--format=%H%x00%ct%x00%s', headRef, '--'],
+    ['log', '-1', '--no-show-signature', '--format=%H%x00%ct%x00%s', head, '--'],
     signal,
   )
   const [commit = '', seconds = '', subject = ''] = shown.stdout.toString('utf8').split('\0')
@@ -171,9 +153,9 @@ async function readHead(mirror: Mirror, signal: AbortSignal): Promise<SourceSnap
   const listing = await local(mirror, ['ls-tree', '-r', '-z', '-l', tree], signal)
   if (listing.end !== 'exited') throw tooLarge(`the list of files of ${mirror.what} does not end`)
   if (listing.exitCode !== 0) return `git ls-tree ended with "${listing.complaint}"`
-  const wanted = yamlFilesOf(listing.stdout, mirror.folder, mirror.limits)
+  const wanted = filesOf(listing.stdout, mirror.folder, mirror.limits)
   const input = wanted.map(({ objectId }) => `${objectId}\n`).join('')
-  const texts = textsOf(await local(mirror, ['cat-file', '--batch'], signal, input), wanted)
+  const texts = textsOf(await local(mirror, ['cat-file', '--batch'], signal, { input }), wanted)
   if (texts === null) return 'git cat-file does not give every file'
   return {
     commit,
@@ -189,37 +171,4 @@ async function requireFolder(mirror: Mirror, commit: string, signal: AbortSignal
   // A missing tree object and a missing name look alike; the name is judged by the commit's own tree.
   const message = `reading ${mirror.what}: commit ${commit} has no folder "${mirror.folder}"; correct the source's path`
   throw new ControllerError('SourceRefMissing', message)
-}
-
-function local(
-  mirror: Mirror,
-  args: readonly string[],
-  signal: AbortSignal,
-  input = '',
-): Promise<GitOutcome> {
-  const { gitDir, homeDir, limits } = mirror
-  const maxOutputBytes = listingBytes + limits.maxTotalBytes
-  return runGit({ args, protocol: null, gitDir, homeDir, signal, timeoutMs: 30_000, maxOutputBytes, input })
-}
-
-function remote(mirror: Mirror, args: readonly string[], signal: AbortSignal): Promise<GitOutcome> {
-  const { gitDir, homeDir, protocol, limits } = mirror
-  return runGit({
-    args,
-    protocol,
-    gitDir,
-    homeDir,
-    signal,
-    timeoutMs: limits.fetchTimeoutMs,
-    maxOutputBytes: 1024 * 1024,
-    secretSettings: mirror.remote.secretSettings,
-  })
-}
-
-function unreachable(mirror: Mirror, attempt: string, outcome: GitOutcome): ControllerError {
-  const found = outcome.end === 'exited' ? `"${outcome.complaint}"` : outcome.end
-  return new ControllerError(
-    'SourceUnreachable',
-    `${attempt} ${mirror.what}: git found ${found}; check the address, the network and the credentials`,
-  )
 }

@@ -1,6 +1,7 @@
 import { createInbox, headers as createHeaders } from '@nats-io/transport-node'
 import type { Msg, NatsConnection } from '@nats-io/transport-node'
 import * as z from 'zod'
+import { inboxOf } from '../../proto/subjects.ts'
 import { ControllerError } from '../errors.ts'
 
 export type Publication = {
@@ -32,7 +33,7 @@ const Acknowledgement = z.object({
 
 /** Publishing through one shared inbox costs a tenth of a request per message; at most a window is unanswered. */
 export function openAckWindow(connection: NatsConnection, ackTimeoutMs = ACK_TIMEOUT_MS): AckWindow {
-  const inbox = createInbox()
+  const inbox = createInbox(inboxOf('controller'))
   const waiters = new Map<string, Waiter>()
   const state = { lastId: 0, connected: true }
   const subscription = connection.subscribe(`${inbox}.*`, {

@@ -1,11 +1,11 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
 import type * as z from 'zod'
+import { bucketStream } from '../../proto/subjects.ts'
 import type { Bucket } from '../../proto/subjects.ts'
 import { ControllerError } from '../errors.ts'
 import type { AckWindow, Publication } from './ack-window.ts'
 import { eraseMessages } from './erase.ts'
-import { bucketStream } from './provision.ts'
 import { replay } from './replay.ts'
 
 export type BucketOptions<Value> = {
@@ -14,6 +14,8 @@ export type BucketOptions<Value> = {
   readonly logger: Logger
   readonly bucket: Bucket
   readonly schema: z.ZodType<Value>
+  /** Which keys of the bucket hold such values. Default: all. */
+  readonly isKey?: (key: string) => boolean
 }
 
 /** One bucket with the sequence of each key as last read or written: what compare-and-swap compares with. */
@@ -33,7 +35,7 @@ export type BucketHandle<Value> = {
 const KEY = /^[-/_=.a-zA-Z0-9]{1,512}$/
 
 export function openBucket<Value>(options: BucketOptions<Value>): BucketHandle<Value> {
-  const { connection, logger, bucket, schema } = options
+  const { connection, logger, bucket, schema, isKey = () => true } = options
   const prefix = `$KV.${bucket}.`
   const sequences = new Map<string, number>()
   return {
@@ -43,6 +45,7 @@ export function openBucket<Value>(options: BucketOptions<Value>): BucketHandle<V
       const values: Value[] = []
       for (const { subject, sequence, data } of messages) {
         const key = subject.slice(prefix.length)
+        if (!isKey(key)) continue
         sequences.set(key, sequence)
         if (data.length === 0) continue
         const parsed = schema.safeParse(parseJson(data))

@@ -1,12 +1,13 @@
 import { jetstreamManager } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
-import { connect } from '@nats-io/transport-node'
 import type { NatsConnection } from '@nats-io/transport-node'
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startNatsServer } from '../../test/support/nats-server.ts'
 import type { NatsServer } from '../../test/support/nats-server.ts'
-import type { GrantRecord, RolloutRecord, Write } from '../rollout/types.ts'
+import { controllerOf, openAdmin } from '../../test/support/nats-users.ts'
+import type { GrantRecord, RolloutRecord } from '../rollout/records.ts'
+import type { Write } from '../rollout/decision.ts'
 import { connectStore } from './store.ts'
 import type { Store } from './store.ts'
 
@@ -20,7 +21,7 @@ describe('forgetting a rollout on a real nats-server', () => {
 
   beforeAll(async () => {
     server = await startNatsServer()
-    connection = await connect({ servers: server.url })
+    connection = await openAdmin(server)
   })
   afterAll(async () => {
     await connection.close()
@@ -31,8 +32,8 @@ describe('forgetting a rollout on a real nats-server', () => {
   })
 
   async function open(): Promise<Store> {
-    const { monitorUrl, url: natsUrl } = server
-    const store = await connectStore({ natsUrl, monitorUrl, signal, logger: pino({ level: 'silent' }) })
+    const logger = pino({ level: 'silent' })
+    const store = await connectStore({ ...(await controllerOf(server)), signal, logger })
     opened.push(store)
     await store.load(signal)
     return store
@@ -115,10 +116,19 @@ function grant(rolloutId: string, hostId: string): GrantRecord {
     generation: 1,
     attempt: 1,
     direction: 'Forward',
+    image: null,
+    pinned: false,
+    failedBefore: false,
     stageUntilMs: null,
     activateUntilMs: null,
     bootIdBefore: null,
     brokenBefore: false,
+    activateGrantedAtMs: null,
+    retries: { download: 0, stage: 0 },
+    notBeforeMs: null,
+    failures: 0,
+    retried: null,
+    inconclusive: 0,
     endBy: null,
     phase: 'Succeeded',
     message: '',
@@ -141,10 +151,14 @@ function rolloutWrite(id: string): Write {
     strategy: {
       maxUnavailable: { kind: 'percent', percent: 10 },
       deadlines: { downloadMs: 1, activateMs: 1, healthMs: 1, waveMs: 1 },
-      health: { checks: [], stableForMs: 0 },
+      health: { units: [], http: [], checks: [], greenboot: false, reachController: false, stableForMs: 0 },
+      analysis: [],
+      rollback: { scope: 'UpdatedHosts', maxUnavailable: { kind: 'count', count: 1 }, windows: 'Respect' },
+      retry: { limit: 0, on: [], backoff: { baseMs: 0, factor: 1, maxMs: 0 } },
     },
     waves: [],
     state: { kind: 'Progressing' },
+    log: [],
     term: 0,
   }
   return { kind: 'rollout', record }

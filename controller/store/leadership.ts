@@ -30,7 +30,7 @@ type Held = { readonly term: number; revision: number; renewedAtMs: number }
 
 /** Stands by, leads while it holds the lease, stands by again; ends when `signal` aborts, releasing the lease. */
 export async function runLeadership(options: LeadershipOptions): Promise<void> {
-  const { register, logger, timings = LEASE_TIMINGS, signal } = options
+  const { logger, timings = LEASE_TIMINGS, signal } = options
   while (!signal.aborted) {
     const held = await acquire(options)
     if (held === null) return
@@ -41,10 +41,26 @@ export async function runLeadership(options: LeadershipOptions): Promise<void> {
       await pause(timings.observeEveryMs, signal)
       continue
     }
-    const released = { holder: null, term: held.term, renewedAt: new Date().toISOString() }
-    await register.write(released, held.revision, AbortSignal.timeout(2_000)).catch((error: unknown) => {
+    await release(options, held.term).catch((error: unknown) => {
       logger.warn({ error: String(error) }, 'lease not released, a successor waits for its expiry')
     })
+  }
+}
+
+/** A renewal that was under way when we were told to stop may still be written, so the revision is read, not remembered. */
+async function release({ holder, register }: LeadershipOptions, term: number): Promise<void> {
+  const signal = AbortSignal.timeout(2_000)
+  for (;;) {
+    const seen = await register.read(signal)
+    if (seen === null || seen.record.holder !== holder || seen.record.term !== term) return
+    try {
+      const record = { holder: null, term, renewedAt: new Date().toISOString() }
+      await register.write(record, seen.revision, signal)
+      return
+    } catch (error) {
+      if (!(error instanceof ControllerError) || error.code !== 'StoreConflict') throw error
+      signal.throwIfAborted()
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { NatsConnection } from '@nats-io/transport-node'
 import * as z from 'zod'
 import { ControllerError } from '../errors.ts'
 import { withTimeLimit } from '../time-limit.ts'
@@ -14,6 +15,24 @@ const Varz = z.object({
     .object({ config: z.object({ sync_always: z.boolean().default(false) }).optional() })
     .optional(),
 })
+
+const UserInfo = z.object({ data: z.object({ account: z.string() }) })
+
+/**
+ * A server that does not know operators takes any user, and gives all of them one account.
+ * @throws ControllerError StoreNotOurs unless the server holds us to our own.
+ */
+export async function requireAccount(connection: NatsConnection, account: string): Promise<void> {
+  const found = await connection
+    .request('$SYS.REQ.USER.INFO', '', { timeout: MONITOR_TIMEOUT_MS })
+    .then((reply) => UserInfo.parse(reply.json()).data.account)
+    .catch(() => 'unknown')
+  if (found === account) return
+  throw new ControllerError(
+    'StoreNotOurs',
+    `checking the nats server: it holds this controller to the account ${found} instead of ${account}; run nats-server with the folder "nats" of the bootfleet trust init that pki.dir comes from`,
+  )
+}
 
 /** @throws ControllerError StoreTooOld for a server whose acknowledgements or compare-and-swap cannot be trusted. */
 export function requireVersion(text: string): void {

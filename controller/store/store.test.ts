@@ -1,10 +1,12 @@
 import { jetstreamManager } from '@nats-io/jetstream'
-import { connect } from '@nats-io/transport-node'
+import type { NatsConnection } from '@nats-io/transport-node'
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startNatsServer } from '../../test/support/nats-server.ts'
 import type { NatsServer } from '../../test/support/nats-server.ts'
-import type { FleetRecord, GrantRecord, RolloutRecord, Write } from '../rollout/types.ts'
+import { controllerOf, openAdmin } from '../../test/support/nats-users.ts'
+import type { FleetRecord, GrantRecord, RolloutRecord } from '../rollout/records.ts'
+import type { Write } from '../rollout/decision.ts'
 import { connectStore } from './store.ts'
 import type { Store } from './store.ts'
 
@@ -14,18 +16,23 @@ const hostId = 'a'.repeat(26)
 
 describe('the store on a real nats-server', () => {
   let server: NatsServer
+  let admin: NatsConnection
   const opened: Store[] = []
 
   beforeAll(async () => {
     server = await startNatsServer()
+    admin = await openAdmin(server)
   })
-  afterAll(() => server.stop())
+  afterAll(async () => {
+    await admin.close()
+    await server.stop()
+  })
   afterEach(async () => {
     for (const store of opened.splice(0)) await store.close()
   })
 
   async function open(): Promise<Store> {
-    const store = await connectStore({ natsUrl: server.url, monitorUrl: server.monitorUrl, signal, logger })
+    const store = await connectStore({ ...(await controllerOf(server)), signal, logger })
     opened.push(store)
     return store
   }
@@ -45,12 +52,18 @@ describe('the store on a real nats-server', () => {
     expect(records.enrolments).toEqual([{ hostId, name: 'till', labels: { site: 'eu' }, enrolledAtMs: 1 }])
   })
 
-  it('makes anew the buckets that a server lost, while it stays connected', async () => {
+  it('says which streams a server lost, and goes on when they are made again, all on one connection', async () => {
     const store = await open()
-    const connection = await connect({ servers: server.url })
-    const manager = await jetstreamManager(connection)
+    const manager = await jetstreamManager(admin)
     for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name)
-    await connection.close()
+    const refusal = {
+      code: 'StoreUnavailable',
+      message: expect.stringContaining('bootfleet-controller provision') as string,
+    }
+    await expect(store.lease.read(signal)).rejects.toMatchObject(refusal)
+    await expect(store.load(signal)).rejects.toMatchObject(refusal)
+    await expect(open()).rejects.toMatchObject(refusal)
+    await server.provision()
     expect(await store.lease.read(signal)).toBeNull()
     expect(await store.load(signal)).toMatchObject({ fleets: [], rollouts: [], enrolments: [] })
     await store.commit([fleetWrite('anew', 1)], { term: 1, signal })
@@ -106,9 +119,7 @@ describe('the store on a real nats-server', () => {
 
   it('sets a damaged value aside and can overwrite it', async () => {
     const store = await open()
-    const connection = await connect({ servers: server.url })
-    await connection.request('$KV.fleets.damaged', '{"fleet":')
-    await connection.close()
+    await admin.request('$KV.fleets.damaged', '{"fleet":')
 
     expect((await store.load(signal)).fleets.map(({ fleet: name }) => name)).not.toContain('damaged')
     await store.commit([fleetWrite('damaged', 1)], { term: 1, signal })
@@ -132,7 +143,7 @@ describe('the store on a real nats-server', () => {
     await server.restart()
     await vi.waitFor(
       async () => expect((await store.load(signal)).fleets).toContainEqual(fleet('cut', 1)),
-      20_000,
+      90_000,
     )
     await store.commit([fleetWrite('cut', 2)], { term: 1, signal })
     expect((await store.load(signal)).fleets).toContainEqual(fleet('cut', 2))
@@ -140,7 +151,16 @@ describe('the store on a real nats-server', () => {
 })
 
 function fleet(name: string, generation: number): FleetRecord {
-  return { fleet: name, generation, stable: null, denied: [], rolloutId: null }
+  return {
+    fleet: name,
+    generation,
+    stable: null,
+    denied: [],
+    allowed: [],
+    halted: null,
+    log: [],
+    rolloutId: null,
+  }
 }
 
 function fleetWrite(name: string, generation: number): Write {
@@ -154,10 +174,19 @@ function grant(rolloutId: string): GrantRecord {
     generation: 1,
     attempt: 1,
     direction: 'Forward',
+    image: null,
+    pinned: false,
+    failedBefore: false,
     stageUntilMs: 5,
     activateUntilMs: null,
     bootIdBefore: null,
     brokenBefore: false,
+    activateGrantedAtMs: null,
+    retries: { download: 0, stage: 0 },
+    notBeforeMs: null,
+    failures: 0,
+    retried: null,
+    inconclusive: 0,
     endBy: null,
     phase: 'Granted',
     message: '',
@@ -184,10 +213,14 @@ function rollout(id: string): RolloutRecord {
     strategy: {
       maxUnavailable: { kind: 'percent', percent: 10 },
       deadlines: { downloadMs: 1, activateMs: 1, healthMs: 1, waveMs: 1 },
-      health: { checks: [], stableForMs: 0 },
+      health: { units: [], http: [], checks: [], greenboot: false, reachController: false, stableForMs: 0 },
+      analysis: [],
+      rollback: { scope: 'UpdatedHosts', maxUnavailable: { kind: 'count', count: 1 }, windows: 'Respect' },
+      retry: { limit: 0, on: [], backoff: { baseMs: 0, factor: 1, maxMs: 0 } },
     },
     waves: [],
     state: { kind: 'Progressing' },
+    log: [],
     term: 0,
   }
 }

@@ -1,35 +1,35 @@
-import { jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
-import { BUCKETS, LEASE_KEY, PLAN_STREAM, planSubject } from '../../proto/subjects.ts'
-import type { EnrolmentRecord, ForgottenRollout, Records, Write } from '../rollout/types.ts'
+import { BUCKETS, EVERY_FLEET_KEY, PLAN_STREAM, planSubject } from '../../proto/subjects.ts'
+import type { TokenRecord } from '../joins/token-record.ts'
+import type { EnrolmentRecord, Records } from '../rollout/records.ts'
+import type { ForgottenRollout, Write } from '../rollout/decision.ts'
 import { ControllerError } from '../errors.ts'
 import { openAckWindow } from './ack-window.ts'
 import type { AckWindow } from './ack-window.ts'
 import { openBucket } from './bucket.ts'
 import type { BucketHandle } from './bucket.ts'
 import type { LeaseRegister } from './leadership.ts'
-import { LeaseRecord } from './lease.ts'
+import { openLeaseRegister } from './lease-register.ts'
 import { connectNats } from './nats.ts'
+import type { NatsOptions } from './nats.ts'
 import { openPlanLog } from './plan-log.ts'
 import type { PlanLog } from './plan-log.ts'
-import { bucketStream, isStreamMissing, provision } from './provision.ts'
-import { Enrolment, Fleet, Grant, Host, Rollout } from './record-schema.ts'
-import { requireSyncAlways, requireVersion } from './server-floor.ts'
+import { provision, requireStreams, requireStreamsStill } from './provision.ts'
+import { Enrolment, Host } from './stored-hosts.ts'
+import { EveryFleet, Fleet } from './stored-fleets.ts'
+import { Grant } from './stored-grants.ts'
+import { Rollout } from './stored-rollouts.ts'
+import { Token } from './stored-tokens.ts'
+import { requireAccount, requireSyncAlways, requireVersion } from './server-floor.ts'
 
-export type StoreOptions = {
-  readonly natsUrl: string
-  readonly monitorUrl: string
-  readonly signal: AbortSignal
-  readonly logger: Logger
-  readonly firstConnectTimeoutMs?: number
-}
+export type StoreOptions = NatsOptions & { readonly monitorUrl: string }
 
 export type Store = {
   /** Everything stored, and from here on what {@link Store.commit} compares with. */
   load(signal: AbortSignal): Promise<Records>
   /**
-   * Durable when it resolves: fleets, then grants and hosts, then rollouts, and last what is forgotten, so that any
+   * Durable when it resolves: what holds for every fleet and fleets, then grants and hosts, then rollouts, and last what is forgotten, so that any
    * prefix is safe.
    * After an error the caller loads again.
    * @throws ControllerError StoreConflict, StoreUnavailable.
@@ -39,20 +39,29 @@ export type Store = {
     options: { readonly term: number; readonly signal: AbortSignal },
   ): Promise<void>
   enrol(record: EnrolmentRecord, signal: AbortSignal): Promise<void>
+  readonly tokens: TokenStore
   readonly lease: LeaseRegister
   readonly plans: PlanLog
   close(): Promise<void>
 }
 
+export type TokenStore = {
+  /** Everything stored, and from here on what `put` compares with. */
+  readonly load: (signal: AbortSignal) => Promise<readonly TokenRecord[]>
+  /** Durable when it resolves. @throws ControllerError StoreConflict, StoreUnavailable. */
+  readonly put: (record: TokenRecord, signal: AbortSignal) => Promise<void>
+}
+
+/** Tokens live in the bucket of enrolments: a host's key there is its id, which has no dot. */
+const TOKEN_KEY = 'token.'
+
 /**
- * @throws ControllerError StoreUnavailable, StoreTooOld, StoreNotDurable.
+ * @throws ControllerError StoreUnavailable, StoreTooOld, StoreNotDurable, StoreNotOurs.
  */
 export async function connectStore(options: StoreOptions): Promise<Store> {
-  const connection = await connectNats(options)
+  const connection = await connectServer(options)
   try {
-    requireVersion(connection.info?.version ?? 'unknown')
-    await requireSyncAlways(options.monitorUrl, options.signal)
-    await provision(connection)
+    await requireStreams(connection)
   } catch (error) {
     await connection.close()
     throw error
@@ -60,10 +69,38 @@ export async function connectStore(options: StoreOptions): Promise<Store> {
   return openStore(connection, options.logger)
 }
 
+/**
+ * Makes the streams that a server lacks, and returns their names.
+ * @throws ControllerError StoreUnavailable, StoreTooOld, StoreNotDurable, StoreNotOurs.
+ */
+export async function provisionStore(options: StoreOptions): Promise<readonly string[]> {
+  const connection = await connectServer(options)
+  try {
+    return await provision(connection)
+  } catch (cause) {
+    throw new ControllerError('StoreUnavailable', `making streams: ${String(cause)}`, { cause })
+  } finally {
+    await connection.close()
+  }
+}
+
+/** A server that keeps what it acknowledges, and holds us to an account. */
+async function connectServer(options: StoreOptions): Promise<NatsConnection> {
+  const connection = await connectNats(options)
+  try {
+    requireVersion(connection.info?.version ?? 'unknown')
+    await requireAccount(connection, options.identity.account)
+    await requireSyncAlways(options.monitorUrl, options.signal)
+    return connection
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
 export function openStore(connection: NatsConnection, logger: Logger): Store {
   const window = openAckWindow(connection)
   const buckets = openBuckets({ connection, window, logger })
-  const { enrolments } = buckets
 
   async function commitGroup(
     writes: readonly RecordWrite[],
@@ -96,21 +133,15 @@ export function openStore(connection: NatsConnection, logger: Logger): Store {
   return {
     async load(signal) {
       // A server that lost its disk comes back without them while we are connected.
-      await provisionAgain(connection)
-      const [fleets, rollouts, grants, hosts, enrolled] = await Promise.all([
-        buckets.fleet.load(signal),
-        buckets.rollout.load(signal),
-        buckets.grant.load(signal),
-        buckets.host.load(signal),
-        enrolments.load(signal),
-      ])
-      return { fleets, rollouts, grants, hosts, enrolments: enrolled }
+      await requireStreamsStill(connection)
+      return loadRecords(buckets, signal)
     },
     async commit(writes, { term, signal }) {
       for (const group of groupsInOrder(writes)) await commitGroup(group, term, signal)
       for (const write of writes) if (write.kind === 'forgetRollout') await forget(write.record, signal)
     },
-    enrol: (record, signal) => enrolIn(enrolments, window, { record, signal }),
+    enrol: (record, signal) => putIn(buckets.enrolments, window, { key: record.hostId, record, signal }),
+    tokens: tokenStore(buckets.tokens, window),
     lease: openLeaseRegister(connection, window),
     plans: openPlanLog({ connection, window, stream: PLAN_STREAM, subjectOf: planSubject }),
     async close() {
@@ -128,25 +159,56 @@ function openBuckets(context: {
   readonly logger: Logger
 }) {
   return {
+    everyFleet: openBucket({ ...context, bucket: BUCKETS.control, schema: EveryFleet }),
     fleet: openBucket({ ...context, bucket: BUCKETS.fleets, schema: Fleet }),
     rollout: openBucket({ ...context, bucket: BUCKETS.rollouts, schema: Rollout }),
     grant: openBucket({ ...context, bucket: BUCKETS.grants, schema: Grant }),
     host: openBucket({ ...context, bucket: BUCKETS.hosts, schema: Host }),
-    enrolments: openBucket({ ...context, bucket: BUCKETS.enrolment, schema: Enrolment }),
+    enrolments: openBucket({
+      ...context,
+      bucket: BUCKETS.enrolment,
+      schema: Enrolment,
+      isKey: (key) => !key.startsWith(TOKEN_KEY),
+    }),
+    tokens: openBucket({
+      ...context,
+      bucket: BUCKETS.enrolment,
+      schema: Token,
+      isKey: (key) => key.startsWith(TOKEN_KEY),
+    }),
   }
 }
 
-async function enrolIn(
-  enrolments: Buckets['enrolments'],
+async function loadRecords(buckets: Buckets, signal: AbortSignal): Promise<Records> {
+  const [everyFleet, fleets, rollouts, grants, hosts, enrolments] = await Promise.all([
+    buckets.everyFleet.load(signal),
+    buckets.fleet.load(signal),
+    buckets.rollout.load(signal),
+    buckets.grant.load(signal),
+    buckets.host.load(signal),
+    buckets.enrolments.load(signal),
+  ])
+  return { everyFleet: everyFleet[0] ?? null, fleets, rollouts, grants, hosts, enrolments }
+}
+
+function tokenStore(tokens: Buckets['tokens'], window: AckWindow): TokenStore {
+  return {
+    load: (signal) => tokens.load(signal),
+    put: (record, signal) => putIn(tokens, window, { key: `${TOKEN_KEY}${record.slot}`, record, signal }),
+  }
+}
+
+async function putIn<Value>(
+  bucket: BucketHandle<Value>,
   window: AckWindow,
-  { record, signal }: { readonly record: EnrolmentRecord; readonly signal: AbortSignal },
+  { key, record, signal }: { readonly key: string; readonly record: Value; readonly signal: AbortSignal },
 ): Promise<void> {
   try {
-    const [sequence] = await window.publishAll([enrolments.publication(record.hostId, record)], signal)
-    enrolments.stored(record.hostId, sequence ?? 0)
+    const [sequence] = await window.publishAll([bucket.publication(key, record)], signal)
+    bucket.stored(key, sequence ?? 0)
   } catch (error) {
     // It may be stored although no answer came; another try must not conflict with it for ever.
-    await enrolments.load(signal).catch(() => undefined)
+    await bucket.load(signal).catch(() => undefined)
     throw error
   }
 }
@@ -158,7 +220,7 @@ function groupsInOrder(writes: readonly Write[]): readonly (readonly RecordWrite
   const records = writes.filter((write) => write.kind !== 'forgetRollout')
   const group = (...kinds: readonly RecordWrite['kind'][]): readonly RecordWrite[] =>
     records.filter(({ kind }) => kinds.includes(kind))
-  return [group('fleet'), group('grant', 'host'), group('rollout')]
+  return [group('everyFleet', 'fleet'), group('grant', 'host'), group('rollout')]
 }
 
 /** Two writes of one key in one decision would race in the window; the later one says all. */
@@ -170,6 +232,8 @@ function lastPerKey(writes: readonly RecordWrite[]): readonly (readonly [string,
 
 function keyOf(write: RecordWrite): string {
   switch (write.kind) {
+    case 'everyFleet':
+      return EVERY_FLEET_KEY
     case 'fleet':
       return write.record.fleet
     case 'grant':
@@ -183,50 +247,4 @@ function keyOf(write: RecordWrite): string {
 
 function grantKey({ hostId, rolloutId }: { readonly hostId: string; readonly rolloutId: string }): string {
   return `${rolloutId}.${hostId}`
-}
-
-function openLeaseRegister(connection: NatsConnection, window: AckWindow): LeaseRegister {
-  const stream = bucketStream(BUCKETS.lease)
-  const subject = `$KV.${BUCKETS.lease}.${LEASE_KEY}`
-  return {
-    async read() {
-      try {
-        const manager = await jetstreamManager(connection, { checkAPI: false })
-        // Asks the stream's leader: a direct read may come from a follower and be stale.
-        const message = await manager.streams.getMessage(stream, { last_by_subj: subject })
-        if (message === null) return null
-        const record = LeaseRecord.safeParse(parseJson(message.data))
-        // A damaged lease names no holder; waiting out its life is what an unknown holder needs.
-        const unknown: LeaseRecord = { holder: 'unknown', term: 0, renewedAt: '' }
-        return { record: record.data ?? unknown, revision: message.seq }
-      } catch (cause) {
-        if (isStreamMissing(cause)) {
-          await provisionAgain(connection)
-          return null
-        }
-        throw new ControllerError('StoreUnavailable', `reading the lease: ${String(cause)}`, { cause })
-      }
-    },
-    async write(record, expectedSequence, signal) {
-      const data = Buffer.from(JSON.stringify(record))
-      const [sequence] = await window.publishAll([{ subject, data, expectedSequence }], signal)
-      return sequence ?? 0
-    },
-  }
-}
-
-async function provisionAgain(connection: NatsConnection): Promise<void> {
-  await provision(connection).catch((cause: unknown) => {
-    throw new ControllerError('StoreUnavailable', `creating what the store lacks: ${String(cause)}`, {
-      cause,
-    })
-  })
-}
-
-function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(data).toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -38,13 +38,13 @@ describe('over http', () => {
   test('commits are followed with the user and password of the URL', async () => {
     const source = sourceAt(`http://robot:${encodeURIComponent(password)}@${server.address}/fleet.git`)
     const first = git.commit({ 'a.yaml': 'one: 1' }, 'One')
-    expect(await source.poll(signal)).toMatchObject({
+    expect(await source.poll(signal, null)).toMatchObject({
       commit: first,
       subject: 'One',
       files: [{ path: 'a.yaml', text: 'one: 1' }],
     })
     const second = git.rewrite({ 'a.yaml': 'two: 2' }, 'Two')
-    expect(await source.poll(signal)).toMatchObject({ commit: second, files: [{ text: 'two: 2' }] })
+    expect(await source.poll(signal, null)).toMatchObject({ commit: second, files: [{ text: 'two: 2' }] })
     expect(server.authorizations).not.toContain(undefined)
   })
 
@@ -55,7 +55,7 @@ describe('over http', () => {
     })
     vi.stubEnv('PATH', `${dir}:${process.env['PATH']}`)
     const source = sourceAt(`http://robot:wrong-secret@${server.address}/fleet.git`)
-    const failure = await source.poll(signal).catch((error: unknown) => error)
+    const failure = await source.poll(signal, null).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'SourceUnreachable' })
     expect(String(failure)).toContain(server.address)
     expect(String(failure)).not.toMatch(/wrong-secret|robot/)
@@ -77,9 +77,9 @@ describe('over ssh', () => {
     vi.stubEnv('GIT_SSH_COMMAND', server.command)
     const source = sourceAt(`ssh://${userInfo().username}@127.0.0.1:${server.port}${git.url}`)
     const first = git.commit({ 'a.yaml': 'one: 1' }, 'One')
-    expect(await source.poll(signal)).toMatchObject({ commit: first, files: [{ text: 'one: 1' }] })
+    expect(await source.poll(signal, null)).toMatchObject({ commit: first, files: [{ text: 'one: 1' }] })
     const second = git.commit({ 'a.yaml': 'two: 2' }, 'Two')
-    expect(await source.poll(signal)).toMatchObject({ commit: second, files: [{ text: 'two: 2' }] })
+    expect(await source.poll(signal, null)).toMatchObject({ commit: second, files: [{ text: 'two: 2' }] })
   })
 
   test('a server of unknown key is refused without a question', async () => {
@@ -87,6 +87,6 @@ describe('over ssh', () => {
     await writeFile(join(dir, 'known_hosts'), '')
     git.commit({ 'a.yaml': 'one: 1' }, 'One')
     const source = sourceAt(`ssh://${userInfo().username}@127.0.0.1:${server.port}${git.url}`)
-    await expect(source.poll(signal)).rejects.toThrow(/Host key verification failed/)
+    await expect(source.poll(signal, null)).rejects.toThrow(/Host key verification failed/)
   })
 })

@@ -25,7 +25,7 @@ afterEach(() => world.stop())
 async function sync(): Promise<SourceStatus> {
   const { operator } = world.controller
   const response = await call<SyncResponse>((done) =>
-    operator.sync(create(SyncRequestSchema), { deadline: Date.now() + 30_000 }, done),
+    operator.sync(create(SyncRequestSchema), { deadline: Date.now() + 60_000 }, done),
   )
   if (response.source === undefined) throw new Error('the controller answered without a source')
   return response.source

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -15,6 +15,7 @@ const PROGRAM = join(import.meta.dirname, '../../dist/bootfleet-controller')
 
 export type Controller = {
   readonly address: string
+  /** Beside it are the other parts of what `bootfleet trust init` makes. */
   readonly pkiDir: string
   readonly operator: ServiceClient<typeof OperatorService>
   /** Its own log, as text. */
@@ -28,19 +29,18 @@ export type Controller = {
 export type ControllerOptions = {
   readonly dir: string
   readonly gitUrl: string
-  readonly nats: { readonly url: string; readonly monitorUrl: string }
+  readonly nats: { readonly url: string; readonly monitorUrl: string; readonly trustDir: string }
   readonly plainHttpHosts: readonly string[]
   readonly pollInterval?: string
-  /** Trust of another controller to share; absent: a new one in `dir`. */
-  readonly pkiDir?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Further settings of the configuration file; undefined takes one away. */
+  readonly settings?: Readonly<Record<string, unknown>>
 }
 
-/** The real controller program, with a trust of its own; its log is controller.log in `dir`. */
+/** The real controller program, with the trust of its NATS server; its log is controller.log in `dir`. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
   const { dir, nats } = options
-  const pkiDir = options.pkiDir ?? join(dir, 'pki')
-  execFileSync(PROGRAM, ['pki', 'init', '--if-missing', '--dir', pkiDir], { stdio: 'ignore' })
+  const pkiDir = join(nats.trustDir, 'controller')
   const address = `127.0.0.1:${await freePort()}`
   const config = join(dir, 'controller.yaml')
   const settings = {
@@ -50,6 +50,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     nats: { url: nats.url, monitorUrl: nats.monitorUrl },
     grpc: { listen: address },
     pki: { dir: pkiDir },
+    ...options.settings,
   }
   await writeFile(config, JSON.stringify(settings))
   const log = openSync(join(dir, 'controller.log'), 'a')
@@ -77,7 +78,9 @@ async function connectOperator(
   address: string,
   pkiDir: string,
 ): Promise<ServiceClient<typeof OperatorService>> {
-  const files = ['ca.pem', 'operator.key', 'operator.pem'].map((name) => readFile(join(pkiDir, name)))
+  const files = ['ca.pem', 'operator.key', 'operator.pem'].map((name) =>
+    readFile(join(pkiDir, '../operator', name)),
+  )
   const [ca, key, certificate] = await Promise.all(files)
   if (ca === undefined || key === undefined || certificate === undefined)
     throw new Error('no operator identity')

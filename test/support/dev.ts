@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -22,6 +22,8 @@ export type RunningDev = {
   readonly read: (path: string) => Promise<string>
   /** Digest that each host's own container-snap says is running. */
   readonly runningDigests: () => Promise<readonly string[]>
+  /** Where a person has a terminal: the programs on the path, and who they are for git. */
+  readonly shell: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }
   readonly kill9: (service: string) => Promise<void>
   readonly stop: () => Promise<number | null>
 }
@@ -91,13 +93,25 @@ export async function startDev(hostCount: number): Promise<RunningDev> {
           return (JSON.parse(stdout) as { current: { digest: string } }).current.digest
         }),
       ),
-    kill9: async (service) => {
-      const { pid } = JSON.parse(await readFile(join(stateDir, 'pids', `${service}.json`), 'utf8')) as {
-        pid: number
-      }
-      process.kill(pid, 'SIGKILL')
+    shell: {
+      cwd: stateDir,
+      env: { ...env, ...gitPerson, PATH: `${dirname(program)}:${process.env['PATH'] ?? ''}` },
     },
+    kill9: (service) => untilKilled(join(stateDir, 'pids', `${service}.json`)),
     stop,
+  }
+}
+
+/** A host's program ends by itself when it reboots: then the one after it is killed. */
+async function untilKilled(pidFile: string): Promise<void> {
+  for (const deadlineMs = performance.now() + startTimeoutMs; ; await sleep(20)) {
+    try {
+      const { pid } = JSON.parse(await readFile(pidFile, 'utf8')) as { pid: number }
+      process.kill(pid, 'SIGKILL')
+      return
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error
+    }
   }
 }
 

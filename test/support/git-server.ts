@@ -120,7 +120,7 @@ PermitRootLogin prohibit-password
 }
 
 async function untilListening(port: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 1_200; tries += 1) {
     const socket = connect(port, '127.0.0.1')
     const open = await Promise.race([
       once(socket, 'connect').then(() => true),

@@ -1,38 +1,42 @@
-import { jetstreamManager } from '@nats-io/jetstream'
-import { connect } from '@nats-io/transport-node'
 import type { NatsConnection } from '@nats-io/transport-node'
-import { PLAN_STREAM, PLAN_SUBJECTS } from '../../proto/subjects.ts'
+import type { NatsUserFor } from '../../controller/pki/nats-keys.ts'
+import { connectNats } from '../../controller/store/nats.ts'
+import { pino } from 'pino'
 import { startNatsServer } from './nats-server.ts'
+import { controllerOf, hostUsersOf } from './nats-users.ts'
 
 export type TestNats = {
   readonly url: string
+  /** The controller's. */
   readonly connection: NatsConnection
+  /** Makes the users of hosts. */
+  readonly userFor: NatsUserFor
+  readonly trustDir: string
   readonly kill: () => Promise<void>
-  readonly start: () => Promise<void>
+  /** After {@link TestNats.kill}. */
+  readonly restart: () => Promise<void>
+  readonly reload: () => void
+  readonly provision: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
-/** A real nats-server with the plan stream, for agents without a controller. */
-export async function openTestNats(): Promise<TestNats> {
-  const server = await startNatsServer()
-  const connection = await connect({
-    servers: server.url,
-    waitOnFirstConnect: true,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 100,
-  })
-  const manager = await jetstreamManager(connection)
-  await manager.streams.add({
-    name: PLAN_STREAM,
-    subjects: [PLAN_SUBJECTS],
-    max_msgs_per_subject: 1,
-    allow_direct: true,
-  })
+/** A real nats-server that hosts of this authority can use, for agents without a controller. */
+export async function openTestNats(authority: {
+  readonly files: { readonly certificate: string; readonly key: string }
+}): Promise<TestNats> {
+  const server = await startNatsServer({ importCa: authority.files })
+  const logger = pino({ level: 'silent' })
+  const { signal } = new AbortController()
+  const connection = await connectNats({ ...(await controllerOf(server)), logger, signal })
   return {
     url: server.url,
     connection,
+    userFor: await hostUsersOf(server.trustDir),
+    trustDir: server.trustDir,
     kill: () => server.kill9(),
-    start: () => server.restart(),
+    restart: () => server.restart(),
+    reload: () => server.reload(),
+    provision: () => server.provision(),
     close: async () => {
       await connection.close()
       await server.stop()

@@ -8,31 +8,38 @@ import { freePort } from './nats-server.ts'
 export type Registry = {
   /** host:port */
   readonly address: string
-  /** Push an image without content, for hosts that only simulate; resolves with its manifest digest. */
-  pushEmptyImage(repository: string, version: string): Promise<string>
+  /** Push an image without content, for hosts that only simulate; resolves with its manifest digest. `base`: built on. */
+  pushEmptyImage(repository: string, version: string, base?: string): Promise<string>
   /** Let `tag` name what `version` names. */
   moveTag(repository: string, version: string, tag: string): Promise<void>
   stop(): Promise<void>
 }
 
 /** Debian's docker-registry on a free port of the loopback. */
-export async function startRegistry(dir: string): Promise<Registry> {
+export async function startRegistry(
+  dir: string,
+  notify: { readonly url: string; readonly authorization: string } | null = null,
+): Promise<Registry> {
   const address = `127.0.0.1:${await freePort()}`
   const config = join(dir, 'registry.yml')
   const storage = `storage: { filesystem: { rootdirectory: ${JSON.stringify(join(dir, 'registry'))} } }`
-  await writeFile(config, `version: 0.1\nlog: { level: error }\n${storage}\nhttp: { addr: ${address} }\n`)
+  const endpoint = { name: 'bootfleet', timeout: '1s', threshold: 3, backoff: '1s' }
+  const notifications =
+    notify === null
+      ? ''
+      : `notifications: ${JSON.stringify({
+          endpoints: [{ ...endpoint, url: notify.url, headers: { Authorization: [notify.authorization] } }],
+        })}\n`
+  await writeFile(
+    config,
+    `version: 0.1\nlog: { level: error }\n${storage}\nhttp: { addr: ${address} }\n${notifications}`,
+  )
   const server = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
-  for (let tries = 0; tries < 200; tries += 1) {
-    const answers = await fetch(`http://${address}/v2/`).then(
-      (response) => response.ok,
-      () => false,
-    )
-    if (answers) break
-    await sleep(50)
-  }
+  await untilAnswering(`http://${address}/v2/`)
   return {
     address,
-    pushEmptyImage: (repository, version) => pushEmptyImage(`http://${address}/v2/${repository}`, version),
+    pushEmptyImage: (repository, version, base) =>
+      pushEmptyImage(`http://${address}/v2/${repository}`, version, base),
     moveTag: (repository, version, tag) => moveTag(`http://${address}/v2/${repository}`, version, tag),
     async stop() {
       if (server.exitCode !== null || server.signalCode !== null) return
@@ -43,7 +50,19 @@ export async function startRegistry(dir: string): Promise<Registry> {
   }
 }
 
-async function pushEmptyImage(base: string, version: string): Promise<string> {
+async function untilAnswering(url: string): Promise<void> {
+  for (let tries = 0; tries < 1_200; tries += 1) {
+    const answers = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (answers) return
+    await sleep(50)
+  }
+  throw new Error(`docker-registry does not answer at ${url}`)
+}
+
+async function pushEmptyImage(base: string, version: string, builtOn?: string): Promise<string> {
   const labels = { 'org.opencontainers.image.version': version }
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch
   const rootfs = { type: 'layers', diff_ids: [] }
@@ -56,6 +75,7 @@ async function pushEmptyImage(base: string, version: string): Promise<string> {
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
     layers: [],
+    ...(builtOn !== undefined && { annotations: { 'org.opencontainers.image.base.digest': builtOn } }),
   })
   const response = await fetch(`${base}/manifests/${version}`, {
     method: 'PUT',

@@ -1,9 +1,13 @@
-import type { HostReport, PlanIntent, ResolvedImage } from '../../controller/rollout/types.ts'
+import type { HostReport } from '../../controller/rollout/report.ts'
+import type { PlanIntent } from '../../controller/rollout/decision.ts'
+import type { ResolvedImage } from '../../controller/rollout/wanted.ts'
 
-export type Behaviour = 'good' | 'bad' | 'silent'
+/** `cutOff`: reaches nobody after its next boot, falls back, and reaches nobody then either; once. */
+export type Behaviour = 'good' | 'bad' | 'silent' | 'cutOff'
 
 export type SimulatedAgent = {
   readonly hostId: string
+  readonly architecture: string
   readonly refuses: Set<string>
   behaviour: Behaviour
   plan: PlanIntent | null
@@ -14,6 +18,10 @@ export type SimulatedAgent = {
   checked: boolean
   /** What it runs fails its checks, until it booted anything else. */
   ill: boolean
+  /** Its last fallback proved nothing. */
+  undecided: boolean
+  /** Its next so many attempts end so: DownloadFailed while it pulls, any other code while it stages. */
+  failing: { readonly code: string; readonly times: number } | null
 }
 
 export function imageOf(version: string): ResolvedImage {
@@ -35,17 +43,26 @@ export function reportOf(agent: SimulatedAgent): HostReport {
     phase: agent.phase,
     bootedDigest: agent.digest,
     bootedManifestDigest: `${agent.digest.slice(0, -1)}a`,
+    bootedVersion: '',
+    defaultDigest: null,
     targetDigest: plan?.image.digest ?? null,
     bootId: `${agent.hostId}-boot-${agent.boots}`,
     health: {
       verdict: verdictOf(agent),
       failedChecks: failed ? [{ name: 'web-up', detail: 'exit status 1' }] : [],
     },
-    failure: null,
-    architecture: 'amd64',
+    failure: failureOf(agent),
+    architecture: agent.architecture,
     deniedDigests: [...agent.refuses],
+    etcConflicts: [],
     phaseEnteredAtMs: 0,
   }
+}
+
+function failureOf({ failing, phase, undecided }: SimulatedAgent): HostReport['failure'] {
+  if (undecided) return { code: 'Inconclusive', message: 'nobody answers', evidence: [] }
+  if (phase !== 'Failed' || failing === null) return null
+  return { code: failing.code, message: `could not do it: ${failing.code}`, evidence: [] }
 }
 
 function verdictOf({ ill, phase }: SimulatedAgent): HostReport['health']['verdict'] {
@@ -54,28 +71,37 @@ function verdictOf({ ill, phase }: SimulatedAgent): HostReport['health']['verdic
   return phase === 'RollingBack' || (ill && isBefore) ? 'Failed' : 'Passed'
 }
 
-/** As the real agent: an older plan is refused; the same step again changes only its grants. */
+/** As the real agent: an older plan of the same fleet is refused; the same step again changes only its grants. */
 export function receivePlan(agent: SimulatedAgent, intent: PlanIntent): void {
-  if (agent.plan !== null && intent.generation < agent.plan.generation) return
+  const { plan } = agent
+  if (plan !== null && plan.fleet === intent.fleet && intent.generation < plan.generation) return
   const isCommitted = ['Activating', 'Rebooting', 'Verifying', 'RollingBack'].includes(agent.phase)
   if (isCommitted) return
-  const same =
-    agent.plan?.rollout === intent.rollout &&
-    agent.plan.attempt === intent.attempt &&
-    agent.plan.image.digest === intent.image.digest
+  const same = isSameStep(agent.plan, intent)
   agent.plan = intent
+  for (const digest of intent.deny) agent.refuses.add(digest)
   if (same) return
+  for (const digest of intent.allow) if (!intent.deny.includes(digest)) agent.refuses.delete(digest)
+  agent.undecided = false
+  const { failing } = agent
+  if (agent.phase === 'Failed' && failing !== null) agent.failing = { ...failing, times: failing.times - 1 }
   agent.phase = agent.digest === intent.image.digest ? 'Healthy' : 'Idle'
+}
+
+function isSameStep(plan: PlanIntent | null, intent: PlanIntent): boolean {
+  return (
+    plan?.rollout === intent.rollout &&
+    plan.attempt === intent.attempt &&
+    plan.image.digest === intent.image.digest
+  )
 }
 
 type Phase = SimulatedAgent['phase']
 
-/** Moves that need nobody's leave. */
-const following: Readonly<Partial<Record<Phase, Phase>>> = {
+const staging: Readonly<Partial<Record<Phase, Phase>>> = {
   Downloading: 'Staging',
   Ready: 'Staged',
   Staging: 'Staged',
-  Activating: 'Rebooting',
 }
 
 /** What the agent does next, done to it; null when it must wait. `broken` digests fail their check. */
@@ -83,12 +109,26 @@ export function nextPhase(agent: SimulatedAgent, wallMs: number, broken: Readonl
   const { phase, plan } = agent
   if (plan === null) return null
   if (phase === 'Rebooting' || phase === 'RollingBack') return reboot(agent, plan.image.digest)
-  if (phase === 'Verifying') {
-    return agent.behaviour === 'bad' || broken.has(agent.digest) ? 'RollingBack' : 'Healthy'
-  }
+  if (phase === 'Verifying') return passes(agent, broken) ? 'Healthy' : 'RollingBack'
   if (phase === 'Staged') return (plan.activateUntilMs ?? 0) > wallMs ? 'Activating' : null
   if (phase === 'Idle') return mayStage(agent, plan, wallMs) ? 'Downloading' : null
-  return following[phase] ?? null
+  if (phase === 'Activating') return 'Rebooting'
+  return stages(agent, plan, wallMs)
+}
+
+/** Past its lease it puts the work away. */
+function stages(agent: SimulatedAgent, plan: PlanIntent, wallMs: number): Phase | null {
+  if ((plan.stageUntilMs ?? 0) <= wallMs) return agent.phase in staging ? 'Idle' : null
+  return failsNow(agent) ? 'Failed' : (staging[agent.phase] ?? null)
+}
+
+function passes({ behaviour, digest }: SimulatedAgent, broken: ReadonlySet<string>): boolean {
+  return behaviour !== 'bad' && behaviour !== 'cutOff' && !broken.has(digest)
+}
+
+function failsNow({ failing, phase }: SimulatedAgent): boolean {
+  if (failing === null || failing.times <= 0) return false
+  return phase === (failing.code === 'DownloadFailed' ? 'Downloading' : 'Staging')
 }
 
 function mayStage(agent: SimulatedAgent, plan: PlanIntent, wallMs: number): boolean {
@@ -100,7 +140,9 @@ function reboot(agent: SimulatedAgent, target: string): Phase {
   agent.ill = false
   if (agent.phase === 'RollingBack') {
     agent.digest = agent.before
-    agent.refuses.add(target)
+    agent.undecided = agent.behaviour === 'cutOff'
+    if (agent.undecided) agent.behaviour = 'good'
+    else agent.refuses.add(target)
     return 'RolledBack'
   }
   agent.before = agent.digest

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
+import { waveOf, withDefaults } from '../../controller/desired-state/strategy-defaults.ts'
 import type { Amount, Strategy } from '../../controller/desired-state/types.ts'
-import type { Decision } from '../../controller/rollout/types.ts'
+import type { Decision } from '../../controller/rollout/decision.ts'
 import { imageOf } from './rollout-agent.ts'
 import type { SimulatedAgent } from './rollout-agent.ts'
 import {
@@ -23,7 +24,7 @@ export const hourMs = 60 * minuteMs
 
 export type Operation =
   | {
-      readonly kind: 'git' | 'move' | 'silence' | 'back' | 'pass' | 'crash' | 'again' | 'ill'
+      readonly kind: 'git' | 'move' | 'silence' | 'back' | 'pass' | 'crash' | 'again' | 'ill' | 'cutOff'
       readonly value: number
     }
   | { readonly kind: 'restart' | 'pause' | 'resume' | 'join' | 'timer' | 'settle' | 'none' }
@@ -45,8 +46,9 @@ export const strategy: fc.Arbitrary<Strategy> = fc
     onFailure: fc.constantFrom('Pause' as const, 'Rollback' as const),
   })
   .map(({ max, maxUnavailable, onFailure, waves }) => ({
-    name: 'any',
-    waves: waves.map(({ soak, upTo }, index) => ({ name: `w${index}`, upTo, soakMs: soak })),
+    ...withDefaults('any', {}),
+    downloads: { maxConcurrent: 50, prefetch: 'None' },
+    waves: waves.map(({ soak, upTo }, index) => waveOf(`w${index}`, upTo, soak)),
     maxUnavailable,
     failureLimit: { firstWave: { max, minAttempted: 1 }, later: { max, minAttempted: 1 } },
     onFailure: { firstWave: onFailure, later: onFailure },
@@ -56,10 +58,10 @@ export const strategy: fc.Arbitrary<Strategy> = fc
       healthMs: 5 * minuteMs,
       waveMs: 4 * hourMs,
     },
-    health: { checks: [], stableForMs: 0 },
+    health: { units: [], http: [], checks: [], greenboot: false, reachController: false, stableForMs: 0 },
   }))
 
-const operation: fc.Arbitrary<Operation> = fc.oneof(
+export const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('move' as const), value: fc.nat(7) }) },
   { weight: 3, arbitrary: fc.constantFrom<Operation>({ kind: 'timer' }, { kind: 'settle' }) },
   {
@@ -73,6 +75,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
         'crash' as const,
         'again' as const,
         'ill' as const,
+        'cutOff' as const,
       ),
       value: fc.nat(7),
     }),
@@ -126,6 +129,11 @@ export function commit(world: World, plan: Strategy, version: string): void {
     suspend: false,
     revision: `rev-${version}`,
     image: imageOf(version),
+    follows: null,
+    pins: [],
+    requires: [],
+    downgrade: 'Allow' as const,
+    deny: [],
   }
   want(world, version === '' ? [] : [wanted], `commit-${version}`)
 }
@@ -167,6 +175,9 @@ function performOn(world: World, { agent, operation, plan }: OnAgent): void {
       return connect(world, agent)
     case 'ill':
       return fallIll(world, agent)
+    case 'cutOff':
+      if (agent.behaviour !== 'silent') agent.behaviour = 'cutOff'
+      return
     case 'again':
       return sayAgain(world, agent.hostId)
     case 'pass':

@@ -1,8 +1,10 @@
+import { waveOf, withDefaults } from '../../controller/desired-state/strategy-defaults.ts'
 import type { Strategy } from '../../controller/desired-state/types.ts'
 import { describeFleets, describeHosts, describeRollouts, explain } from '../../controller/rollout/engine.ts'
 import type { FleetView } from '../../controller/rollout/fleet-views.ts'
 import type { RolloutView } from '../../controller/rollout/rollout-views.ts'
-import type { HostReport, WantedFleet } from '../../controller/rollout/types.ts'
+import type { HostReport } from '../../controller/rollout/report.ts'
+import type { WantedFleet } from '../../controller/rollout/wanted.ts'
 import { imageOf, reportOf } from './rollout-agent.ts'
 import type { SimulatedAgent } from './rollout-agent.ts'
 import { dispatch, enrol, newWorld, settleAll, want } from './rollout-world.ts'
@@ -14,8 +16,9 @@ const minuteMs = 60_000
 export function strategyWith(changes: Partial<Strategy> = {}): Strategy {
   const limit = { max: { kind: 'count', count: 0 }, minAttempted: 1 } as const
   return {
-    name: 'test',
-    waves: [{ name: 'all', upTo: { kind: 'percent', percent: 100 }, soakMs: 0 }],
+    ...withDefaults('test', {}),
+    downloads: { maxConcurrent: 50, prefetch: 'None' },
+    waves: [waveOf('all', { kind: 'percent', percent: 100 })],
     maxUnavailable: { kind: 'count', count: 1 },
     failureLimit: { firstWave: limit, later: limit },
     onFailure: { firstWave: 'Rollback', later: 'Rollback' },
@@ -25,7 +28,7 @@ export function strategyWith(changes: Partial<Strategy> = {}): Strategy {
       healthMs: 5 * minuteMs,
       waveMs: 120 * minuteMs,
     },
-    health: { checks: [], stableForMs: 0 },
+    health: { units: [], http: [], checks: [], greenboot: false, reachController: false, stableForMs: 0 },
     ...changes,
   }
 }
@@ -38,6 +41,11 @@ export function fleetWith(version: string, changes: Partial<WantedFleet> = {}): 
     suspend: false,
     revision: `rev-${version}`,
     image: imageOf(version),
+    follows: null,
+    pins: [],
+    requires: [],
+    downgrade: 'Deny',
+    deny: [],
     ...changes,
   }
 }

@@ -1,9 +1,10 @@
-import { parseAmount } from '../../controller/desired-state/amount.ts'
 import { parseDuration } from '../../controller/desired-state/duration.ts'
-import type { Amount, Strategy } from '../../controller/desired-state/types.ts'
-import type { HostReport, WantedFleet } from '../../controller/rollout/types.ts'
-import { imageOf, reportOf } from './rollout-agent.ts'
+import type { Freeze, HostDeclaration, Strategy } from '../../controller/desired-state/types.ts'
+import type { HostReport } from '../../controller/rollout/report.ts'
+import type { WantedFleet } from '../../controller/rollout/wanted.ts'
+import { imageOf, nextPhase, reportOf } from './rollout-agent.ts'
 import type { SimulatedAgent } from './rollout-agent.ts'
+import { freezeFrom } from './rollout-limits.ts'
 import { statusOf, traceOf } from './rollout-trace.ts'
 import {
   connect,
@@ -19,12 +20,18 @@ import {
   want,
 } from './rollout-world.ts'
 import type { World } from './rollout-world.ts'
+import { optionsOf, strategyOf } from './scenario-strategy.ts'
+import { declarationFrom, pinnedImage, wantedFrom } from './scenario-wanted.ts'
+import { away, boot, wipe } from './rollout-losses.ts'
+import { tell, tellOfFleet } from './scenario-verbs.ts'
 
 type Scene = {
   readonly world: World
   readonly lines: string[]
   strategy: Strategy
   readonly fleets: Map<string, WantedFleet>
+  readonly freezes: Freeze[]
+  readonly declarations: Map<string, HostDeclaration>
   commits: number
 }
 
@@ -39,7 +46,15 @@ export function runScenario(text: string): string {
     saved = decision.writes.length === 1 && decision.writes[0]?.kind === 'rollout' ? said : saved
     lines.push(...trace)
   })
-  const scene: Scene = { world, lines, strategy: strategyOf({}), fleets: new Map(), commits: 0 }
+  const scene: Scene = {
+    world,
+    lines,
+    strategy: strategyOf({}),
+    fleets: new Map(),
+    freezes: [],
+    declarations: new Map(),
+    commits: 0,
+  }
   for (const line of text.split('\n')) {
     if (line.startsWith('#')) lines.push(line)
     if (!line.startsWith('$')) continue
@@ -52,49 +67,16 @@ export function runScenario(text: string): string {
   return `${lines.join('\n').trim()}\n`
 }
 
-function strategyOf(options: Readonly<Record<string, string>>): Strategy {
-  const amount = (value: string): Amount => parseAmount(/^\d+$/.test(value) ? Number(value) : value) as Amount
-  const time = (value: string): number => parseDuration(value) ?? 0
-  const max = options['failures']
-  const onFailure = options['onFailure'] as 'Pause' | 'Rollback' | undefined
-  return {
-    name: 'test',
-    waves: (options['waves'] ?? 'canary:1,tenth:40%,rest:100%').split(',').map((written) => {
-      const [name = '', upTo = '', soak = '0s'] = written.split(':')
-      return { name, upTo: amount(upTo), soakMs: time(soak) }
-    }),
-    maxUnavailable: amount(options['maxUnavailable'] ?? '1'),
-    failureLimit: {
-      firstWave: { max: amount(max ?? '0'), minAttempted: 1 },
-      later: { max: amount(max ?? '2%'), minAttempted: 1 },
-    },
-    onFailure: { firstWave: onFailure ?? 'Rollback', later: onFailure ?? 'Pause' },
-    deadlines: {
-      downloadMs: time(options['download'] ?? '2h'),
-      activateMs: time(options['activate'] ?? '20m'),
-      healthMs: time(options['health'] ?? '10m'),
-      waveMs: time(options['wave'] ?? '24h'),
-    },
-    health: { checks: ['web-up'], stableForMs: 0 },
-  }
-}
-
-function optionsOf(words: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    words.filter((word) => word.includes('=')).map((word) => word.split('=') as [string, string]),
-  )
-}
-
 const commands: Readonly<Record<string, (scene: Scene, words: readonly string[]) => unknown>> = {
   strategy(scene, words) {
     scene.strategy = strategyOf(optionsOf(words))
     return true
   },
-  /** hosts 5 runs 1.0.0 */
-  hosts(scene, [count = '0', , version = '0.0.0']) {
+  /** hosts 5 runs 1.0.0 site=berlin */
+  hosts(scene, [count = '0', , version = '0.0.0', ...words]) {
     const first = scene.world.agents.size
     return Array.from({ length: Number(count) }, (_, index) =>
-      enrol(scene.world, `h${first + index + 1}`, imageOf(version).digest),
+      enrol(scene.world, `h${first + index + 1}`, imageOf(version).digest, optionsOf(words)),
     )
   },
   /** git edge 2.0.0 suspend=yes; git nothing */
@@ -102,20 +84,51 @@ const commands: Readonly<Record<string, (scene: Scene, words: readonly string[])
     scene.commits += 1
     if (fleet === 'nothing') scene.fleets.clear()
     else {
-      const { suspend } = optionsOf(words)
-      const wanted: WantedFleet = {
-        name: fleet,
-        selector: { kind: 'all' },
-        strategy: scene.strategy,
-        suspend: suspend === 'yes',
-        revision: `rev-${version}`,
-        image: imageOf(version),
-      }
-      scene.fleets.set(fleet, wanted)
+      scene.fleets.set(fleet, wantedFrom(fleet, version, scene.strategy, optionsOf(words)))
     }
-    want(scene.world, [...scene.fleets.values()], `commit-${scene.commits}`)
+    const { declarations, fleets, freezes } = scene
+    const hosts = [...declarations.values()]
+    const pins = hosts.flatMap(({ pin }) => (pin === null ? [] : [pinnedImage(pin)]))
+    const wanted = [...fleets.values()].map((each) => ({ ...each, pins }))
+    want(scene.world, wanted, `commit-${scene.commits}`, { freezes: [...freezes], hosts })
     return true
   },
+  /** host h1 pin=1.0.0 hold=48h because=repair site=berlin; takes effect with the next commit */
+  host(scene, [name = '', ...words]) {
+    scene.declarations.set(name, declarationFrom(name, optionsOf(words), scene.world.wallMs))
+    return true
+  },
+  /** nohost h1 */
+  nohost: (scene, [name = '']) => scene.declarations.delete(name),
+  deny: (scene, words) => tellOfFleet(scene.world, 'deny', words),
+  allow: (scene, words) => tellOfFleet(scene.world, 'allow', words),
+  halt: (scene, words) => tellOfFleet(scene.world, 'halt', words),
+  unhalt: (scene, words) => tellOfFleet(scene.world, 'unhalt', words),
+  /** The store loses everything; hosts are enrolled again, connect and report. */
+  wipe(scene) {
+    wipe(scene.world)
+    return true
+  },
+  /** The controller is away for a time in which hosts go on alone. */
+  away(scene, [time = '']) {
+    away(scene.world, parseDuration(time) ?? 0)
+    return true
+  },
+  freeze: (scene, words) => scene.freezes.push(freezeFrom(words, optionsOf(words))),
+  unfreeze(scene) {
+    scene.freezes.length = 0
+    return true
+  },
+  /** until 2026-01-16T21:00, in UTC */
+  until(scene, [instant = '']) {
+    pass(scene.world, Date.parse(`${instant}Z`) - scene.world.wallMs)
+    return true
+  },
+  /** flaky h1 DownloadFailed 2 */
+  flaky: (scene, [id = '', code = '', times = '1']) =>
+    agents(scene, [id]).map((agent) => {
+      agent.failing = { code, times: Number(times) }
+    }),
   broken: (scene, [version = '']) => scene.world.broken.add(imageOf(version).digest),
   settle(scene) {
     settleAll(scene.world)
@@ -133,6 +146,13 @@ const commands: Readonly<Record<string, (scene: Scene, words: readonly string[])
     agents(scene, words).map((agent) => {
       agent.behaviour = 'bad'
     }),
+  cutOff: (scene, words) =>
+    agents(scene, words).map((agent) => {
+      agent.behaviour = 'cutOff'
+    }),
+  /** Booted something else by hand: drift h1 1.0.0 */
+  drift: (scene, [id = '', version = '']) =>
+    agents(scene, [id]).map((agent) => boot(scene.world, agent, imageOf(version).digest)),
   ill: (scene, words) => agents(scene, words).map((agent) => fallIll(scene.world, agent)),
   silent: (scene, words) => agents(scene, words).map((agent) => silence(scene.world, agent)),
   back: (scene, words) =>
@@ -141,13 +161,26 @@ const commands: Readonly<Record<string, (scene: Scene, words: readonly string[])
       connect(scene.world, agent)
     }),
   move: (scene, words) => agents(scene, words).map((agent) => move(scene.world, agent)),
-  /** report h1 phase=Healthy boot=2 attempt=0 */
+  /** The host goes on, and its report is lost. */
+  unheard: (scene, words) =>
+    agents(scene, words).map((agent) => {
+      agent.phase = nextPhase(agent, scene.world.wallMs, scene.world.broken) ?? agent.phase
+    }),
+  /** report h1 phase=Healthy boot=2 attempt=0 verdict=Failed */
   report: (scene, [id = '', ...words]) =>
     agents(scene, [id]).map((agent) =>
       dispatch(scene.world, { kind: 'report', hostId: id, report: spoken(agent, words) }),
     ),
-  pause: (scene, words) => verb(scene, 'pause', words),
-  resume: (scene, words) => verb(scene, 'resume', words),
+  pause: (scene, words) => tell(scene.world, 'pause', words),
+  resume: (scene, words) => tell(scene.world, 'resume', words),
+  promote: (scene, words) => tell(scene.world, 'promote', words),
+  approve: (scene, words) => tell(scene.world, 'approve', words),
+  abort: (scene, words) => tell(scene.world, 'abort', words),
+  rollback: (scene, words) => tell(scene.world, 'rollback', words),
+  /** retry edge.1 h3 the line is back */
+  retry: (scene, words) => tell(scene.world, 'retry', words),
+  /** measured edge.1 canary errors Failed 3% of requests fail */
+  measured: (scene, words) => tell(scene.world, 'measured', words),
   restart(scene) {
     restart(scene.world)
     return true
@@ -165,19 +198,18 @@ function agents(scene: Scene, ids: readonly string[]): readonly SimulatedAgent[]
   return ids.flatMap((id) => scene.world.agents.get(id) ?? [])
 }
 
-function verb(scene: Scene, kind: 'pause' | 'resume', [rolloutId = '', ...reason]: readonly string[]): true {
-  dispatch(scene.world, { kind, rolloutId, actor: 'kim', reason: reason.join(' ') })
-  return true
-}
-
 function spoken(agent: SimulatedAgent, words: readonly string[]): HostReport {
   const report = reportOf(agent)
-  const { attempt, boot, digest, phase } = optionsOf(words)
-  const { plan } = report
+  const { attempt, boot, digest, phase, verdict } = optionsOf(words)
+  const { health, plan } = report
   return {
     ...report,
     phase: (phase as HostReport['phase'] | undefined) ?? report.phase,
     bootId: boot ?? report.bootId,
+    health: {
+      ...health,
+      verdict: (verdict as HostReport['health']['verdict'] | undefined) ?? health.verdict,
+    },
     bootedDigest: digest === undefined ? report.bootedDigest : imageOf(digest).digest,
     bootedManifestDigest:
       digest === undefined ? report.bootedManifestDigest : `${imageOf(digest).digest.slice(0, -1)}a`,

@@ -1,5 +1,6 @@
 import { describeFleets, describeHosts, describeRollouts } from '../../controller/rollout/engine.ts'
-import type { Decision, RolloutEvent, Write } from '../../controller/rollout/types.ts'
+import type { Decision, Write } from '../../controller/rollout/decision.ts'
+import type { RolloutEvent } from '../../controller/rollout/events.ts'
 import { startMs } from './rollout-world.ts'
 import type { World } from './rollout-world.ts'
 
@@ -12,6 +13,9 @@ export function traceOf(
   return [
     `${clock(world)} ${nameOf(event)} → wake ${wake}`,
     ...decision.writes.filter((write) => write.kind !== 'host').map((write) => `    ${wrote(write)}`),
+    ...decision.measures.map(
+      ({ analysis, rolloutId, wave }) => `    measure ${rolloutId} ${wave} ${analysis.name}`,
+    ),
     ...decision.publishes.map((intent) => {
       const grants = [
         intent.stageUntilMs === null ? '' : ' stage',
@@ -41,7 +45,21 @@ function nameOf(event: RolloutEvent | { readonly kind: 'open' }): string {
       return `wanted ${event.commit}`
     case 'pause':
     case 'resume':
+    case 'promote':
+    case 'approve':
+    case 'abort':
+    case 'rollback':
       return `${event.kind} ${event.rolloutId}`
+    case 'retry':
+      return `retry ${event.rolloutId} ${event.hostId ?? 'every failed host'}`
+    case 'measured':
+      return `measured ${event.rolloutId} ${event.wave} ${event.analysis} ${event.outcome.kind}`
+    case 'deny':
+    case 'allow':
+      return `${event.kind} ${event.fleet} ${event.digest.slice(7, 10)}`
+    case 'halt':
+    case 'unhalt':
+      return `${event.kind} ${event.fleet ?? 'every fleet'}`
     case 'timer':
     case 'open':
       return event.kind
@@ -50,6 +68,8 @@ function nameOf(event: RolloutEvent | { readonly kind: 'open' }): string {
 
 function wrote(write: Write): string {
   switch (write.kind) {
+    case 'everyFleet':
+      return `every fleet ${write.record.halted === null ? 'goes on' : 'halted'}`
     case 'fleet': {
       const { denied, generation, stable } = write.record
       const denials = denied.map(({ digest, reason }) => ` denied ${digest.slice(7, 10)} (${reason})`)
@@ -85,8 +105,9 @@ export function statusOf(world: World): readonly string[] {
           `  wave ${wave.name} ${wave.state} ${wave.hostsSucceeded}+${wave.hostsFailed}+${wave.hostsInProgress}+${wave.hostsSkipped}/${wave.hostsTotal}: ${wave.message}`,
       ),
     ]),
-    ...describeHosts(world.state, null, now).map(
-      (host) => `host ${host.name} ${host.phase} ${host.bootedVersion || 'unknown'}: ${host.message}`,
-    ),
+    ...describeHosts(world.state, null, now).map(({ bootedVersion, conditions, message, name, phase }) => {
+      const beside = conditions.length === 0 ? '' : ` (${conditions.join(', ')})`
+      return `host ${name} ${phase}${beside} ${bootedVersion || 'unknown'}: ${message}`
+    }),
   ]
 }

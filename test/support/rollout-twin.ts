@@ -1,14 +1,12 @@
 import { expect } from 'vitest'
 import { apply, open } from '../../controller/rollout/engine.ts'
-import type {
-  Decision,
-  ForgottenRollout,
-  Records,
-  RolloutEvent,
-  Write,
-} from '../../controller/rollout/types.ts'
-import { dispatch, recordsOf } from './rollout-world.ts'
-import type { Store, World } from './rollout-world.ts'
+import type { Decision, ForgottenRollout, Write } from '../../controller/rollout/decision.ts'
+import type { Records } from '../../controller/rollout/records.ts'
+import type { RolloutEvent } from '../../controller/rollout/events.ts'
+import { dispatch } from './rollout-world.ts'
+import { recordsOf } from '../../cli/simulator/store.ts'
+import type { Store } from '../../cli/simulator/store.ts'
+import type { World } from './rollout-world.ts'
 
 /** Runs a second engine, opened from the records, and the first one to rest: both must have written the same. */
 export function checkReopened(world: World): void {
@@ -49,6 +47,8 @@ function forget(records: Map<string, Kept>, { hostIds, rolloutId, withHeader }: 
 
 function keyOf(write: Kept): string {
   switch (write.kind) {
+    case 'everyFleet':
+      return 'every fleet'
     case 'fleet':
       return `fleet ${write.record.fleet}`
     case 'rollout':
@@ -62,6 +62,7 @@ function keyOf(write: Kept): string {
 
 function indexed(records: Records): Map<string, Kept> {
   const writes: Kept[] = [
+    ...(records.everyFleet === null ? [] : [{ kind: 'everyFleet' as const, record: records.everyFleet }]),
     ...records.fleets.map((record): Kept => ({ kind: 'fleet', record })),
     ...records.rollouts.map((record): Kept => ({ kind: 'rollout', record })),
     ...records.grants.map((record): Kept => ({ kind: 'grant', record })),

@@ -1,20 +1,12 @@
+import type { Decision } from '../../controller/rollout/decision.ts'
 import { apply, open } from '../../controller/rollout/engine.ts'
 import type { RolloutEngineState } from '../../controller/rollout/engine.ts'
-import type {
-  Decision,
-  EnrolmentRecord,
-  FleetRecord,
-  GrantRecord,
-  HostRecord,
-  Records,
-  RolloutEvent,
-  RolloutRecord,
-  WantedFleet,
-  Write,
-} from '../../controller/rollout/types.ts'
-
+import type { RolloutEvent } from '../../controller/rollout/events.ts'
+import type { WantedFleet } from '../../controller/rollout/wanted.ts'
 import { nextPhase, receivePlan, reportOf } from './rollout-agent.ts'
 import type { SimulatedAgent } from './rollout-agent.ts'
+import { emptyStore, persist, recordsOf, stepsOf } from '../../cli/simulator/store.ts'
+import type { Store } from '../../cli/simulator/store.ts'
 
 /** A store, a controller core and agents around one virtual clock; what each call decided is told to `observe`. */
 export type World = {
@@ -32,24 +24,10 @@ export type World = {
   crashAfterWrites: number | null
 }
 
-export type Store = {
-  readonly fleets: Map<string, FleetRecord>
-  readonly rollouts: Map<string, RolloutRecord>
-  readonly grants: Map<string, GrantRecord>
-  readonly hosts: Map<string, HostRecord>
-  readonly enrolments: Map<string, EnrolmentRecord>
-}
-
 export const startMs = Date.UTC(2026, 0, 1)
 
 export function newWorld(observe: World['observe'] = () => undefined): World {
-  const store = {
-    fleets: new Map(),
-    rollouts: new Map(),
-    grants: new Map(),
-    hosts: new Map(),
-    enrolments: new Map(),
-  }
+  const store = emptyStore()
   const opened = open(recordsOf(store), { wallMs: startMs, elapsedMs: 0 })
   return {
     wallMs: startMs,
@@ -62,16 +40,6 @@ export function newWorld(observe: World['observe'] = () => undefined): World {
     agents: new Map(),
     observe,
     crashAfterWrites: null,
-  }
-}
-
-export function recordsOf(store: Store): Records {
-  return {
-    fleets: [...store.fleets.values()],
-    rollouts: [...store.rollouts.values()],
-    grants: [...store.grants.values()],
-    hosts: [...store.hosts.values()],
-    enrolments: [...store.enrolments.values()],
   }
 }
 
@@ -90,7 +58,7 @@ function settle(world: World, event: RolloutEvent | { readonly kind: 'open' }, d
   const writes = decision.writes.flatMap(stepsOf)
   if (limit !== null && writes.length > 0) {
     world.crashAfterWrites = null
-    world.observe(event, { ...decision, writes: writes.slice(0, limit), publishes: [] })
+    world.observe(event, { ...decision, writes: writes.slice(0, limit), publishes: [], measures: [] })
     for (const write of writes.slice(0, limit)) persist(world.store, write)
     restart(world)
     return
@@ -102,40 +70,6 @@ function settle(world: World, event: RolloutEvent | { readonly kind: 'open' }, d
     if (agent !== undefined) receivePlan(agent, intent)
   }
   world.wakeInMs = decision.wakeInMs
-}
-
-/** A crash may come between any two deletions of one write. */
-function stepsOf(write: Write): readonly Write[] {
-  if (write.kind !== 'forgetRollout') return [write]
-  const { hostIds, rolloutId, withHeader } = write.record
-  const grants = hostIds.map((id): Write => {
-    return { kind: 'forgetRollout', record: { rolloutId, hostIds: [id], withHeader: false } }
-  })
-  return withHeader
-    ? [...grants, { kind: 'forgetRollout', record: { rolloutId, hostIds: [], withHeader } }]
-    : grants
-}
-
-function persist(store: Store, write: Write): void {
-  switch (write.kind) {
-    case 'fleet':
-      store.fleets.set(write.record.fleet, write.record)
-      return
-    case 'rollout':
-      store.rollouts.set(write.record.id, write.record)
-      return
-    case 'grant':
-      store.grants.set(`${write.record.rolloutId} ${write.record.hostId}`, write.record)
-      return
-    case 'host':
-      store.hosts.set(write.record.hostId, write.record)
-      return
-    case 'forgetRollout': {
-      const { hostIds, rolloutId, withHeader } = write.record
-      for (const id of hostIds) store.grants.delete(`${rolloutId} ${id}`)
-      if (withHeader) store.rollouts.delete(rolloutId)
-    }
-  }
 }
 
 /** A new controller process: it knows the records, hears who is connected, and reads the source again. */
@@ -162,6 +96,7 @@ export function enrol(
 ): SimulatedAgent {
   const agent: SimulatedAgent = {
     hostId,
+    architecture: labels['arch'] ?? 'amd64',
     refuses: new Set(),
     behaviour: 'good',
     plan: null,
@@ -171,6 +106,8 @@ export function enrol(
     boots: 1,
     checked: true,
     ill: false,
+    undecided: false,
+    failing: null,
   }
   world.agents.set(hostId, agent)
   const enrolment = { hostId, name: hostId, labels, enrolledAtMs: world.wallMs }
@@ -213,11 +150,19 @@ export function pass(world: World, ms: number): void {
     dispatch(world, { kind: 'timer' })
     settleAll(world)
   }
+  if (world.wakeInMs !== null) world.wakeInMs -= end - world.wallMs
   world.wallMs = end
 }
 
-export function want(world: World, fleets: readonly WantedFleet[], commit: string): void {
-  dispatch(world, { kind: 'wanted', commit, fleets })
+/** What a commit says of hosts and freezes stays as it was unless said otherwise. */
+export function want(
+  world: World,
+  fleets: readonly WantedFleet[],
+  commit: string,
+  others: Partial<Pick<NonNullable<World['wanted']>, 'hosts' | 'freezes'>> = {},
+): void {
+  const { hosts = [], freezes = [] } = { ...world.wanted, ...others }
+  dispatch(world, { kind: 'wanted', commit, fleets, hosts, freezes })
 }
 
 /** What the host runs begins to fail. */

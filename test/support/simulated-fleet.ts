@@ -3,7 +3,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
-import type { NatsConnection } from '@nats-io/transport-node'
 import { pino } from 'pino'
 import { startAgent } from '../../agent/agent.ts'
 import { parseConfig } from '../../agent/config.ts'
@@ -11,13 +10,17 @@ import type { HostDriver } from '../../agent/hosts/host-driver.ts'
 import { openSimulatedHost } from '../../agent/hosts/simulated.ts'
 import { EnrolHostRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { EnrolHostResponse } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { CHAIN_FILE, chainText } from '../../trust/chain-file.ts'
 import { call } from './controller.ts'
 import type { Controller } from './controller.ts'
 
 export type SimulatedFleet = {
-  /** Most hosts that were at once past the start of their activation and not yet proven healthy. */
+  /** Most hosts that were at once past the start of their activation and neither proven healthy nor back. */
   readonly unavailableMax: () => number
-  /** Digest that each host's machine runs, counted. */
+  /** How many pulls, deployments, activations, ways back and blessings the machines have begun. */
+  readonly steps: () => number
+  /** As a person does, for whom the controller does not know the hosts any more; they go on with what they hold. */
+  enrolAgain(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -27,7 +30,7 @@ export type SimulatedFleetOptions = {
   /** How long each operation of a machine takes. Default: 20. */
   readonly stepDelayMs?: number
   readonly controller: Controller
-  readonly nats: { readonly url: string; readonly connection: NatsConnection }
+  readonly nats: { readonly url: string }
   readonly seed: { readonly digest: string; readonly version: string }
 }
 
@@ -37,18 +40,38 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
   // Every host listens; Node warns above ten.
   setMaxListeners(0, stopping.signal)
   const unavailable = new Set<string>()
+  const goingBack = new Set<string>()
   let unavailableMax = 0
+  let steps = 0
   const watch = (name: string, driver: HostDriver): HostDriver => ({
     ...driver,
+    pull: (image, pulling) => {
+      steps += 1
+      return driver.pull(image, pulling)
+    },
+    stage: (image, staging) => {
+      steps += 1
+      return driver.stage(image, staging)
+    },
+    rollback: async (deploymentId, bad, signal) => {
+      steps += 1
+      await driver.rollback(deploymentId, bad, signal)
+      goingBack.add(name)
+    },
+    reboot: async (signal) => {
+      await driver.reboot(signal)
+      if (goingBack.delete(name)) unavailable.delete(name)
+    },
     activate: async (deploymentId, signal) => {
+      steps += 1
       unavailable.add(name)
       unavailableMax = Math.max(unavailableMax, unavailable.size)
       await driver.activate(deploymentId, signal)
     },
-    runCheck: async (check, signal) => {
-      const result = await driver.runCheck(check, signal)
-      if (result.kind === 'passed') unavailable.delete(name)
-      return result
+    bless: async (deploymentId, signal) => {
+      steps += 1
+      await driver.bless(deploymentId, signal)
+      unavailable.delete(name)
     },
   })
   const names = Array.from(
@@ -60,6 +83,10 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
   )
   return {
     unavailableMax: () => unavailableMax,
+    steps: () => steps,
+    async enrolAgain() {
+      for (const name of names) await enrol(name, join(options.dir, name, 'identity'), options.controller)
+    },
     async stop() {
       stopping.abort()
       await Promise.all(agents.map((agent) => agent.stopped))
@@ -103,30 +130,31 @@ async function startHost(name: string, options: StartOptions): ReturnType<typeof
     {
       config,
       log: pino({ level: 'silent' }),
-      natsConnection: nats.connection,
       driver: options.watch(name, machine),
       checkIntervalMs: 50,
     },
     signal,
   )
-  await enrol(name, identityDir, controller)
+  const response = await enrol(name, identityDir, controller)
+  await writeFile(join(identityDir, 'ca.pem'), response.certificateAuthorityPem)
+  await writeFile(join(identityDir, CHAIN_FILE), chainText(response.trustBundles))
+  await writeFile(join(identityDir, 'nats.jwt'), response.natsUserJwt)
+  await writeFile(join(identityDir, 'certificate.pem'), response.certificatePem)
   return starting
 }
 
-async function enrol(name: string, identityDir: string, controller: Controller): Promise<void> {
+async function enrol(name: string, identityDir: string, controller: Controller): Promise<EnrolHostResponse> {
   const certificateRequestPem = await readWhenThere(join(identityDir, 'request.csr'))
-  const request = create(EnrolHostRequestSchema, { name, labels: { site: 'eu' }, certificateRequestPem })
-  const response = await call<EnrolHostResponse>((done) =>
-    controller.operator.enrolHost(request, { deadline: Date.now() + 30_000 }, done),
+  const natsUserPublicKey = (await readFile(join(identityDir, 'nats.pub'), 'utf8')).trim()
+  const labels = { site: 'eu' }
+  const request = create(EnrolHostRequestSchema, { name, labels, certificateRequestPem, natsUserPublicKey })
+  return call<EnrolHostResponse>((done) =>
+    controller.operator.enrolHost(request, { deadline: Date.now() + 180_000 }, done),
   )
-  const director = await readFile(join(controller.pkiDir, 'director.pem'), 'utf8')
-  await writeFile(join(identityDir, 'ca.pem'), response.certificateAuthorityPem)
-  await writeFile(join(identityDir, 'director.pem'), director)
-  await writeFile(join(identityDir, 'certificate.pem'), response.certificatePem)
 }
 
 async function readWhenThere(path: string): Promise<string> {
-  for (let tries = 0; tries < 600; tries += 1) {
+  for (let tries = 0; tries < 2_400; tries += 1) {
     const text = await readFile(path, 'utf8').catch(() => '')
     if (text.includes('END CERTIFICATE REQUEST')) return text
     await sleep(50)

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
-import { connect } from '@nats-io/transport-node'
 import { GetStatusRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { FleetStatus, GetStatusResponse, Status } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call, startController } from './controller.ts'
@@ -30,9 +29,11 @@ export type SmallFleet = {
 }
 
 /** Real nats, git, registry and controller; the source is polled only when asked, unless told otherwise. */
-export async function openSmallFleet(options: { readonly pollInterval?: string } = {}): Promise<SmallFleet> {
+export async function openSmallFleet(
+  options: { readonly pollInterval?: string; readonly settings?: Readonly<Record<string, unknown>> } = {},
+): Promise<SmallFleet> {
   const dir = await mkdtemp(join(tmpdir(), 'bootfleet-small-'))
-  const nats = await startNatsServer()
+  const nats = await startNatsServer({ dir: join(dir, 'nats'), trustDir: join(dir, 'trust') })
   const registry = await startRegistry(dir)
   const git = createGitRepository(dir)
   git.commit({ 'README.txt': 'the fleet' }, 'Begin')
@@ -42,8 +43,8 @@ export async function openSmallFleet(options: { readonly pollInterval?: string }
     nats,
     plainHttpHosts: [registry.address],
     pollInterval: options.pollInterval ?? '1h',
+    settings: options.settings ?? {},
   })
-  const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 200 })
   const fleets: SimulatedFleet[] = []
   return {
     dir,
@@ -58,7 +59,7 @@ export async function openSmallFleet(options: { readonly pollInterval?: string }
         dir,
         hosts,
         controller: at,
-        nats: { url: nats.url, connection },
+        nats,
         seed,
       })
       fleets.push(fleet)
@@ -67,7 +68,6 @@ export async function openSmallFleet(options: { readonly pollInterval?: string }
     async stop() {
       for (const fleet of fleets) await fleet.stop()
       controller.operator.close()
-      await connection.close()
       await controller.stop()
       await registry.stop()
       await nats.stop()
@@ -98,7 +98,7 @@ spec:
 
 export async function statusOf({ operator }: Controller): Promise<Status> {
   const response = await call<GetStatusResponse>((done) =>
-    operator.getStatus(create(GetStatusRequestSchema), { deadline: Date.now() + 10_000 }, done),
+    operator.getStatus(create(GetStatusRequestSchema), { deadline: Date.now() + 60_000 }, done),
   )
   if (response.status === undefined) throw new Error('the controller answered without a status')
   return response.status
@@ -109,7 +109,7 @@ export async function untilStatus(
   wanted: (status: Status) => boolean,
 ): Promise<Status> {
   let last: Status | undefined
-  for (const began = Date.now(); Date.now() - began < 60_000; await sleep(50)) {
+  for (const began = Date.now(); Date.now() - began < 180_000; await sleep(50)) {
     last = await statusOf(controller)
     if (wanted(last)) return last
   }

@@ -1,11 +1,9 @@
 import type { Context } from '../context.ts'
+import { loaderOf } from '../deploy/loader-of.ts'
+import { activatedSnapshot, fallbackOf } from '../deploy/targets.ts'
 import { SnapError } from '../errors.ts'
-import type { Ledger } from '../ledger.ts'
-import { deleteSubvolume, syncFileSystem } from '../store/btrfs.ts'
-import { repairIncompleteLayers } from '../store/repair.ts'
-import { otherPullRuns } from '../store/scratch.ts'
-import { changeStore, recordLedger } from '../store/session.ts'
-import { deleteFromStore } from '../store/skopeo.ts'
+import { removeCopies, removeImage } from '../store/removal.ts'
+import { changeStore } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { findSnapshot, listSnapshots } from '../store/snapshots.ts'
 
@@ -23,11 +21,22 @@ export async function deleteSnapshot(context: Context, options: DeleteOptions): 
     const copies = copiesOf(view, snapshot)
     refuseCopies(snapshot, copies, options.cascade)
     for (const target of [snapshot, ...copies]) refuseProtected(view, target)
-    const ledger = await deleteCopies(context, view.ledger, copies)
-    if (snapshot.kind === 'copy') await deleteCopies(context, ledger, [snapshot])
-    else await deleteImage(context, ledger, snapshot)
+    const gone = snapshot.kind === 'copy' ? [snapshot] : copies
+    await removeEntries(context, view, gone)
+    const ledger = await removeCopies(context, view.ledger, gone)
+    if (snapshot.kind === 'copy') return
+    await removeImage(context, ledger, snapshot.imageId)
   })
   return ''
+}
+
+/** Before the roots they name: an entry without a root is worse than a root without an entry. */
+async function removeEntries(context: Context, view: View, gone: readonly Snapshot[]): Promise<void> {
+  if (gone.length === 0) return
+  const ids = new Set(gone.map(({ id }) => id))
+  const left = view.ledger.deployments.filter((record) => !ids.has(record.id))
+  await (await loaderOf(context)).keepOnly(left.map((record) => record.id))
+  await context.failpoint?.('entries-removed')
 }
 
 function findTarget(view: View, options: DeleteOptions): Snapshot | null {
@@ -69,26 +78,8 @@ function refuseProtected(view: View, target: Snapshot): void {
     target.subvolume.id === inventory.currentId ? ['it is running'] : [],
     target.subvolume.id === inventory.defaultId ? ['it is the default, queued for the next boot'] : [],
     record?.pinned === true ? ['it is pinned'] : [],
+    target.id === fallbackOf(view)?.id ? ["it is this machine's way back; prove another first"] : [],
+    target.id === activatedSnapshot(view)?.id ? ['it is activated'] : [],
   ].flat()
   if (reasons.length > 0) throw new SnapError('refused', `delete ${target.id}: ${reasons.join(' and ')}`)
-}
-
-async function deleteCopies(context: Context, ledger: Ledger, copies: readonly Snapshot[]): Promise<Ledger> {
-  let left = ledger
-  for (const copy of copies) {
-    await deleteSubvolume(context, copy.path)
-    const deployments = left.deployments.filter((record) => record.subvolumeUuid !== copy.subvolume.uuid)
-    left = { ...left, deployments }
-    await recordLedger(context, left)
-  }
-  return left
-}
-
-/** Not ready before it is gone: a crash in between must not leave half an image that looks whole. */
-async function deleteImage(context: Context, ledger: Ledger, snapshot: Snapshot): Promise<void> {
-  const images = ledger.images.filter((record) => record.imageId !== snapshot.imageId)
-  await recordLedger(context, { ...ledger, images })
-  if (!(await otherPullRuns(context.paths.scratch))) await repairIncompleteLayers(context)
-  await deleteFromStore(context, snapshot.imageId)
-  await syncFileSystem(context, context.paths.base)
 }

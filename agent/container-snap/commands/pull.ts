@@ -4,6 +4,7 @@ import { jsonLine } from '../context.ts'
 import { SnapError } from '../errors.ts'
 import type { Acquired } from '../store/acquire.ts'
 import { acquireImage, readyImage } from '../store/acquire.ts'
+import { imageVersion } from '../store/image-version.ts'
 import type { Blob, Manifest } from '../store/manifest.ts'
 import { machineArchitecture } from '../store/manifest.ts'
 import type { ImageSource } from '../store/references.ts'
@@ -16,7 +17,10 @@ export type PullOptions = { progress: boolean; quiet: boolean; stallMs: number }
 /** Prints nothing by itself, as the original: its only output was a progress bar. */
 export async function pull(context: Context, url: string, options: PullOptions): Promise<string> {
   const acquired = await pullSource(context, parseImageSource(url), options)
-  if (context.json || options.progress) return jsonLine({ event: 'pulled', ...acquired })
+  if (context.json || options.progress) {
+    const version = await imageVersion(context.paths, acquired.imageId)
+    return jsonLine({ event: 'pulled', ...acquired, version })
+  }
   return options.quiet ? `${acquired.imageId}\n` : ''
 }
 
@@ -28,7 +32,12 @@ export async function load(context: Context, url: string | undefined, options: L
   throw new SnapError('usage', 'load: either a URL or --input FILE must be provided')
 }
 
-async function pullSource(context: Context, source: ImageSource, options: PullOptions): Promise<Acquired> {
+/** The image with what is known of it, ready to be used. */
+export async function pullSource(
+  context: Context,
+  source: ImageSource,
+  options: PullOptions,
+): Promise<Acquired> {
   switch (source.kind) {
     case 'registry':
       return pullFromRegistry(context, source, options)
@@ -67,16 +76,20 @@ async function pullFromRegistry(
   })
 }
 
-/** Asked again by digest, nothing needs the network; the digest asked for last is the one shown. */
+/**
+ * Asked again by digest, nothing needs the network. The digest asked for last is the one shown, and the image is the
+ * newest again: `gc` must not take it before it is deployed.
+ */
 async function alreadyHere(context: Context, digest: string): Promise<Acquired | null> {
   const ready = readyImage(await openView(context), digest)
   if (ready === null) return null
   return changeStore(context, async ({ ledger, ...view }) => {
     const still = readyImage({ ...view, ledger }, digest)
     const record = ledger.images.find((image) => image.imageId === still?.imageId)
-    if (still === null || record === undefined || record.digests.at(-1) === digest) return still
+    if (still === null || record === undefined) return still
     const digests = [...record.digests.filter((other) => other !== digest), digest]
-    const images = ledger.images.map((image) => (image === record ? { ...record, digests } : image))
+    const asked = { ...record, digests, readyAt: new Date().toISOString() }
+    const images = ledger.images.map((image) => (image === record ? asked : image))
     await recordLedger(context, { ...ledger, images })
     return still
   })

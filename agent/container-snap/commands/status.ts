@@ -1,44 +1,72 @@
+import type { BootEntry, Loader } from '../boot/loader.ts'
 import type { Context } from '../context.ts'
 import { jsonLine } from '../context.ts'
+import { loaderOf } from '../deploy/loader-of.ts'
+import { activatedSnapshot, rollbackTarget } from '../deploy/targets.ts'
+import { SnapError } from '../errors.ts'
+import type { DeploymentRecord } from '../ledger.ts'
+import { imageVersion } from '../store/image-version.ts'
 import { openView } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { currentSnapshot, defaultSnapshot, listSnapshots } from '../store/snapshots.ts'
-
-export type Deployment = {
-  id: string
-  imageId: string
-  digest: string
-  manifestDigest: string
-  subvolumeUuid: string
-  readonly: boolean
-  createdAt: string
-}
-
-export type Status = {
-  sysroot: string
-  current: Deployment | null
-  default: Deployment | null
-  deployments: readonly Deployment[]
-}
+import { plainStatus } from './plain-status.ts'
+import type { Deployment, Status } from './status-view.ts'
 
 export async function status(context: Context): Promise<string> {
   const view = await openView(context)
+  const loader = await loaderOf(context)
+  const entries = await entriesToShow(context, loader)
   const current = currentSnapshot(view)
   const next = defaultSnapshot(view)
+  const { activating } = view.ledger
+  const activated = activatedSnapshot(view)
   // An image's own subvolume is a deployment only while it is booted or queued.
   const shown = listSnapshots(view).filter(
     ({ kind, id }) => kind === 'copy' || id === current?.id || id === next?.id,
   )
+  const versions = await versionsOf(context, shown)
+  const known = { view, entries, versions }
   const result: Status = {
     sysroot: context.paths.sysroot,
-    current: deploymentOf(view, current),
-    default: deploymentOf(view, next),
-    deployments: shown.flatMap((snapshot) => deploymentOf(view, snapshot) ?? []),
+    loader: loader.kind,
+    current: deploymentOf(known, current),
+    default: deploymentOf(known, next),
+    rollback: deploymentOf(known, rollbackTarget(view)),
+    activated:
+      activating === null || activated === null
+        ? null
+        : { id: activated.id, activation: activating.activation, bootId: activating.bootId },
+    deployments: shown.flatMap((snapshot) => deploymentOf(known, snapshot) ?? []),
   }
   return context.json ? jsonLine(result) : plainStatus(result)
 }
 
-function deploymentOf(view: View, snapshot: Snapshot | null): Deployment | null {
+/** What runs must be told even where the ESP cannot be read. */
+async function entriesToShow(context: Context, loader: Loader): Promise<readonly BootEntry[]> {
+  try {
+    return await loader.entries()
+  } catch (error) {
+    if (!(error instanceof SnapError)) throw error
+    context.warn(error.message)
+    return []
+  }
+}
+
+async function versionsOf({ paths }: Context, shown: readonly Snapshot[]): Promise<Known['versions']> {
+  const imageIds = [...new Set(shown.map(({ imageId }) => imageId))]
+  const versions = imageIds.map(async (imageId) => [imageId, await imageVersion(paths, imageId)] as const)
+  const found = new Map(await Promise.all(versions))
+  return (imageId) => found.get(imageId) ?? ''
+}
+
+type Known = {
+  readonly view: View
+  readonly entries: readonly BootEntry[]
+  /** By image id. */
+  readonly versions: (imageId: string) => string
+}
+
+function deploymentOf({ view, entries, versions }: Known, snapshot: Snapshot | null): Deployment | null {
   if (snapshot === null) return null
   const { id, imageId, subvolume } = snapshot
   // A pristine subvolume is in no deployment record; it has its image's digests.
@@ -50,21 +78,26 @@ function deploymentOf(view: View, snapshot: Snapshot | null): Deployment | null 
     imageId,
     digest: record?.digest ?? image?.digests.at(-1) ?? '',
     manifestDigest: record?.manifestDigest ?? image?.manifestDigest ?? '',
+    version: versions(imageId),
     subvolumeUuid: subvolume.uuid,
     readonly: subvolume.readonly,
     createdAt: record?.createdAt ?? stored?.created ?? '',
+    ...lifeOf(record),
+    ...shownEntry(entries.filter((one) => one.deploymentId === id)),
   }
 }
 
-function plainStatus(status: Status): string {
-  const pointers = [
-    `sysroot  ${status.sysroot}`,
-    `current  ${status.current?.id ?? '(no deployment)'}`,
-    `default  ${status.default?.id ?? '(no deployment)'}`,
-  ]
-  const rows = status.deployments.map((deployment) => {
-    const access = deployment.readonly ? 'ro' : 'rw'
-    return `${deployment.id}  ${access}  ${deployment.createdAt}  ${deployment.digest}`
-  })
-  return `${[...pointers, '', ...rows].join('\n').trimEnd()}\n`
+function lifeOf(
+  record: DeploymentRecord | undefined,
+): Pick<Deployment, 'pinned' | 'staged' | 'blessed' | 'bad' | 'activation'> {
+  if (record === undefined)
+    return { pinned: false, staged: false, blessed: false, bad: null, activation: null }
+  const { pinned, stagedAt, blessedAt, bad, activation } = record
+  return { pinned, staged: stagedAt !== null, blessed: blessedAt !== null, bad, activation }
+}
+
+/** The one the loader would boot, while a crash left two. */
+function shownEntry(own: readonly BootEntry[]): Pick<Deployment, 'entry' | 'triesLeft'> {
+  const [entry] = own.toSorted((a, b) => (b.activation ?? 0) - (a.activation ?? 0))
+  return { entry: entry?.file ?? null, triesLeft: entry?.triesLeft ?? null }
 }

@@ -1,18 +1,29 @@
-import type { CommandName, Invocation } from '../arguments.ts'
+import type { CommandName, Invocation, OptionValues } from '../arguments.ts'
 import type { Context } from '../context.ts'
+import { activate, bless, rollback, switchTo } from './activate.ts'
+import { call as callInside } from './call.ts'
 import { deleteSnapshot } from './delete.ts'
+import { deploy } from './deploy.ts'
+import { diff } from './diff.ts'
+import { gc, gcDryRun } from './gc.ts'
+import { install } from './install.ts'
+import { lint } from './lint.ts'
 import { listImages, listSnapshots } from './list.ts'
+import { setPinned } from './pin.ts'
+import { getCurrent, getDefault } from './pointers.ts'
+import type { GcOptions } from '../gc/selection.ts'
 import type { PullOptions } from './pull.ts'
 import { load, pull } from './pull.ts'
+import { repair } from './repair.ts'
 import { createSnapshot, getReadonlyState, getRoot, setReadonlyState } from './snapshot.ts'
 import { status } from './status.ts'
-import { getCurrent, getDefault, switchTo } from './switch.ts'
 
 const stallSecondsDefault = 120
+const keptImagesDefault = 2
 
-/** Each returns what goes to stdout. */
+/** Each returns what goes to stdout, or the exit status of a program that wrote there itself. */
 export const commands: Readonly<
-  Record<CommandName, (context: Context, call: Invocation) => Promise<string>>
+  Record<CommandName, (context: Context, call: Invocation) => Promise<string | { status: number }>>
 > = {
   init: async () => '', // opening the store, as for every command, is all there is to it
   pull: (context, call) => pull(context, first(call), pullOptions(call)),
@@ -36,7 +47,23 @@ export const commands: Readonly<
     }),
   'create-snapshot': (context, call) => createSnapshot(context, first(call)),
   status: (context) => status(context),
+  deploy: (context, call) => deploy(context, first(call), { etcBase: call.values['etc-base'] }),
+  activate: (context, call) => activate(context, first(call)),
+  rollback: (context, call) => rollback(context, call.positionals[0], { bad: call.values.bad }),
+  bless: (context, call) => bless(context, call.positionals[0]),
+  repair: (context) => repair(context),
+  pin: (context, call) => setPinned(context, first(call), true),
+  unpin: (context, call) => setPinned(context, first(call), false),
+  gc: (context, { values }) => (values['dry-run'] ? gcDryRun : gc)(context, gcOptions(values)),
+  diff: (context, call) => diff(context, first(call), call.positionals[1] ?? ''),
+  call: (context, call) => callInside(context, first(call), call.positionals.slice(1)),
+  lint: (context, { positionals, values }) =>
+    lint(context, positionals[0], { profile: values.profile, list: values.list ?? false }),
+  install: (context, call) => install(context, call, pullOptions(call).stallMs),
 }
+
+/** They work where there is no btrfs, and open the store themselves where they want it. */
+export const commandsWithoutStore: ReadonlySet<CommandName> = new Set(['lint', 'install'])
 
 function first(call: Invocation): string {
   return call.positionals[0] ?? ''
@@ -46,4 +73,8 @@ function pullOptions(call: Invocation): PullOptions {
   const { progress, quiet, 'stall-timeout': stallSeconds } = call.values
   const stallMs = Number(stallSeconds ?? stallSecondsDefault) * 1000
   return { progress: progress === 'json', quiet: quiet ?? false, stallMs }
+}
+
+function gcOptions({ keep, copies }: OptionValues): GcOptions {
+  return { keepImages: Number(keep ?? keptImagesDefault), copies: copies === true ? 'remove' : 'keep' }
 }

@@ -2,13 +2,14 @@ import { rm } from 'node:fs/promises'
 import type { Context } from '../context.ts'
 import { SnapError } from '../errors.ts'
 import type { ImageRecord, Ledger, PullIntent } from '../ledger.ts'
+import { bootIdentity } from './boot-identity.ts'
 import { syncFileSystem } from './btrfs.ts'
 import type { Image, StoredImages } from './images.ts'
 import { layerChain, orphanLayers, readStoredImages } from './images.ts'
 import type { Blob, Manifest } from './manifest.ts'
 import { acceptedDigests } from './manifest.ts'
 import { reportProgress } from './progress.ts'
-import { bootId, concerns, isReady } from './readiness.ts'
+import { concerns, isReady } from './readiness.ts'
 import { repairIncompleteLayers } from './repair.ts'
 import { openScratch, otherPullRuns } from './scratch.ts'
 import { changeStore, recordLedger } from './session.ts'
@@ -63,7 +64,7 @@ export async function acquireImage(context: Context, wanted: Acquisition): Promi
 async function beginPull(context: Context, view: View, manifest: Manifest): Promise<ReadonlySet<string>> {
   const { ledger, inventory } = view
   if (!(await otherPullRuns(context.paths.scratch))) await repairIncompleteLayers(context)
-  const thisBoot = await bootId()
+  const thisBoot = await bootIdentity(context.paths)
   const cutOff = ledger.pulls.filter((intent) => intent.bootId !== thisBoot)
   for (const image of inventory.stored.images) {
     if (isReady(ledger, image.id) || !cutOff.some((intent) => concerns(intent, image))) continue

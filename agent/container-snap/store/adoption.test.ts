@@ -50,7 +50,10 @@ describe('adoption', () => {
   })
 
   test('gives a copy that was made just before a crash to the image it was made of', () => {
-    const ledger: Ledger = { ...emptyLedger, creating: { name: `${layer}-work2`, imageId: older } }
+    const ledger: Ledger = {
+      ...emptyLedger,
+      creating: { name: `${layer}-work2`, imageId: older, purpose: 'copy' },
+    }
     const found = inventory(twins, `${layer}-work1`, `${layer}-work2`)
     const ids = adopt(ledger, found, new Map()).deployments.map((record) => record.id)
     expect(ids).toEqual([`${newer}-work1`, `${older}-work2`])

@@ -1,3 +1,4 @@
+import type { BootEntry } from '../boot/loader.ts'
 import type { DeploymentRecord, ImageRecord, Ledger } from '../ledger.ts'
 import type { Image } from './images.ts'
 import type { Inventory, StoreSubvolume } from './inventory.ts'
@@ -19,6 +20,29 @@ export function adopt(ledger: Ledger, inventory: Inventory, createdAt: ReadonlyM
   const selected =
     ledger.selected !== null && uuids.has(ledger.selected.subvolumeUuid) ? ledger.selected : null
   return { ...ledger, images, deployments, selected }
+}
+
+/**
+ * What the boot entries tell of a ledger that was lost. An entry is written only when all below its deployment is on
+ * disk, so it stands for the mark of a whole one.
+ */
+export function restoreFromEntries(ledger: Ledger, entries: readonly BootEntry[]): Ledger {
+  const restoredAt = new Date().toISOString()
+  const deployments = ledger.deployments.map((record): DeploymentRecord => {
+    const own = entries.filter((entry) => entry.deploymentId === record.id)
+    const tried = own.filter((entry) => entry.kind !== 'staged')
+    const latest = tried.toSorted((a, b) => (a.activation ?? 0) - (b.activation ?? 0)).at(-1)
+    return {
+      ...record,
+      stagedAt: own.length > 0 ? restoredAt : null,
+      activation: latest?.activation ?? null,
+      blessedAt: latest?.kind === 'good' ? restoredAt : null,
+      bad:
+        latest?.kind === 'bad' ? `its entry ${latest.file} is bad; the ledger that knew why is lost` : null,
+    }
+  })
+  const activations = Math.max(0, ...entries.map((entry) => entry.activation ?? 0))
+  return { ...ledger, deployments, activations }
 }
 
 export function unknownCopies(ledger: Ledger, inventory: Inventory): StoreSubvolume[] {
@@ -69,6 +93,11 @@ function adoptCopy(
     manifestDigest: record.manifestDigest,
     createdAt: '',
     pinned: false,
+    stagedAt: null,
+    activation: null,
+    blessedAt: null,
+    bad: null,
+    source: null,
   }
 }
 

@@ -59,7 +59,7 @@ function nameInStore(subvolume: Subvolume, prefixes: readonly string[]): string 
 }
 
 /** The store's folder as `btrfs subvolume list` may write it: from the top level, or from the mount. */
-async function storePrefixes(paths: StorePaths): Promise<string[]> {
+async function storePrefixes(paths: StorePaths): Promise<[fromTop: string, inMount: string]> {
   const base = await realpath(paths.base)
   const mount = mountHolding(await readMounts(), base)
   const inMount = resolve(
@@ -68,7 +68,12 @@ async function storePrefixes(paths: StorePaths): Promise<string[]> {
     relative(paths.base, paths.subvolumes),
   )
   const fromTop = resolve('/', `.${mount?.root ?? '/'}`, `.${inMount}`)
-  return [fromTop, inMount].map((path) => path.slice(1))
+  return [fromTop.slice(1), inMount.slice(1)]
+}
+
+/** As `rootflags=subvol=` wants it: the store's folder from the top level of its file system. */
+export async function storeFromTopLevel(paths: StorePaths): Promise<string> {
+  return (await storePrefixes(paths))[0]
 }
 
 export function mountHolding(mounts: readonly Mount[], path: string): Mount | undefined {
@@ -76,4 +81,17 @@ export function mountHolding(mounts: readonly Mount[], path: string): Mount | un
     path === mount.mountPoint || path.startsWith(mount.mountPoint === sep ? sep : `${mount.mountPoint}${sep}`)
   const longest = Math.max(...mounts.filter(holds).map((mount) => mount.mountPoint.length))
   return mounts.findLast((mount) => holds(mount) && mount.mountPoint.length === longest)
+}
+
+/** Every subvolume below the store's folder; the name of one inside another has slashes. */
+export async function listBelowStore(
+  context: Context,
+): Promise<{ name: string; id: number; uuid: string }[]> {
+  const { paths } = context
+  const prefixes = await storePrefixes(paths)
+  const all = await listSubvolumes(context, await existing(paths.subvolumes, paths.base))
+  return all.flatMap(({ path, id, uuid }) => {
+    const prefix = prefixes.find((one) => path.startsWith(`${one}/`))
+    return prefix === undefined ? [] : [{ name: path.slice(prefix.length + 1), id, uuid }]
+  })
 }

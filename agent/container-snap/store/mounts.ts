@@ -1,6 +1,12 @@
 import { readFile, realpath } from 'node:fs/promises'
 
-export type Mount = { mountPoint: string; root: string; fileSystem: string; subvolumeId: number | null }
+export type Mount = {
+  mountPoint: string
+  root: string
+  fileSystem: string
+  source: string
+  subvolumeId: number | null
+}
 
 /** Octal escapes are how the kernel writes blanks in paths. */
 function unescapePath(text: string): string {
@@ -14,7 +20,7 @@ export function parseMountinfo(text: string): Mount[] {
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ')
     const fields = before?.split(' ') ?? []
-    const [fileSystem, , superOptions] = after?.split(' ') ?? []
+    const [fileSystem, source = '', superOptions] = after?.split(' ') ?? []
     const root = fields[3]
     const mountPoint = fields[4]
     if (root === undefined || mountPoint === undefined || fileSystem === undefined) continue
@@ -23,6 +29,7 @@ export function parseMountinfo(text: string): Mount[] {
       mountPoint: unescapePath(mountPoint),
       root: unescapePath(root),
       fileSystem,
+      source: unescapePath(source),
       subvolumeId: subvolumeId === undefined ? null : Number(subvolumeId),
     })
   }

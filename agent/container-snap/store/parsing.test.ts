@@ -33,8 +33,8 @@ describe('what other programs print', () => {
     ].join('\n')
     const mounts = parseMountinfo(text)
     expect(mounts).toEqual([
-      { mountPoint: '/', root: '/', fileSystem: 'ext4', subvolumeId: null },
-      { mountPoint: '/mnt/x y', root: '/@a b', fileSystem: 'btrfs', subvolumeId: 257 },
+      { mountPoint: '/', root: '/', fileSystem: 'ext4', source: '/dev/sda1', subvolumeId: null },
+      { mountPoint: '/mnt/x y', root: '/@a b', fileSystem: 'btrfs', source: '/dev/loop0', subvolumeId: 257 },
     ])
     expect(mountHolding(mounts, '/mnt/x y/z')?.subvolumeId).toBe(257)
     expect(mountHolding(mounts, '/mnt/x yz')?.mountPoint).toBe('/')

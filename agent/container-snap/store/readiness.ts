@@ -10,10 +10,14 @@ export async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
 }
 
+/**
+ * containers/storage writes an image's record first and what belongs to it after that: a pull cut off in between
+ * leaves an image with its layers and a digest but without a manifest, or without both.
+ */
 export function concerns(intent: PullIntent, image: Image): boolean {
-  return image.manifestDigests.some(
-    (digest) => digest === intent.digest || intent.manifestDigests.includes(digest),
-  )
+  const digests = [image.digest, ...image.manifestDigests].filter((digest) => digest !== '')
+  if (digests.length === 0) return true
+  return digests.some((digest) => digest === intent.digest || intent.manifestDigests.includes(digest))
 }
 
 export function isReady(ledger: Ledger, imageId: string): boolean {

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { createSubvolume } from './btrfs.ts'
@@ -14,6 +14,8 @@ export async function repairIncompleteLayers(context: Context): Promise<void> {
   const { layers } = await readStoredImages(context.paths)
   const incomplete = [...layers.values()].filter((layer) => layer.incomplete)
   if (incomplete.length === 0) return
+  // On a full disk not even the folder may have been made.
+  await mkdir(context.paths.subvolumes, { recursive: true, mode: 0o700 })
   const present = new Set(await readdir(context.paths.subvolumes))
   for (const layer of incomplete) {
     if (present.has(layer.id)) continue

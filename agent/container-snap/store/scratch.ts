@@ -1,12 +1,15 @@
 import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pid } from 'node:process'
+import { SnapError } from '../errors.ts'
 
 /** A folder for one pull's blobs; its name says which process it belongs to, pid reuse included. */
 export async function openScratch(parent: string): Promise<string> {
   await removeStaleScratch(parent)
   const path = join(parent, `pull-${pid}-${await processStart(pid)}`)
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await mkdir(path, { mode: 0o700 }).catch((error: Error) => {
+    throw new SnapError('storage-failed', `prepare a pull: ${error.message}`, { cause: error })
+  })
   return path
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,8 +11,11 @@ export type Registry = {
   /** HOST:PORT */
   address: string
   registriesConf: string
-  /** Pushes an image with one layer per entry, and returns the digest of its manifest. */
-  push: (name: string, layers: readonly Files[]) => Promise<string>
+  /**
+   * Pushes an image with one layer per entry, and returns the digest of its manifest. Images that begin with the same
+   * objects share those layers. `version`: its label.
+   */
+  push: (name: string, layers: readonly Files[], version?: string) => Promise<string>
   /** Pushes images that share their only layer and differ in their configuration alone; tags are the labels. */
   pushTwins: (repository: string, files: Files, labels: readonly string[]) => Promise<void>
   /** Pushes an index over what is there: platform to digest. Returns the index's digest. */
@@ -46,6 +49,29 @@ async function writeTree(directory: string, files: Files): Promise<void> {
   }
 }
 
+type Buildah = (...args: string[]) => Promise<string>
+
+/** Layers that are the same objects, from the first on, are built once. */
+function imageBuilder(buildah: Buildah, base: string): (layers: readonly Files[]) => Promise<string> {
+  const built: { parent: string; files: Files; image: string }[] = []
+  const addLayer = async (parent: string, files: Files): Promise<string> => {
+    const known = built.find((one) => one.parent === parent && one.files === files)
+    if (known !== undefined) return known.image
+    const name = `image-${randomUUID()}`
+    await writeTree(join(base, name), files)
+    const container = await buildah('from', '--pull-never', parent)
+    await buildah('add', '--quiet', container, join(base, name), '/')
+    const image = await buildah('commit', '--quiet', '--rm', container, `localhost/${name}`)
+    built.push({ parent, files, image })
+    return image
+  }
+  return async (layers) => {
+    let image = 'scratch'
+    for (const files of layers) image = await addLayer(image, files)
+    return image
+  }
+}
+
 /** docker-registry on loopback, plain http; buildah works in a folder of its own, with no btrfs needed. */
 export async function openRegistry(fronts: readonly string[] = []): Promise<Registry> {
   const base = await mkdtemp(join(tmpdir(), 'container-snap-registry-'))
@@ -64,24 +90,19 @@ export async function openRegistry(fronts: readonly string[] = []): Promise<Regi
     const storageArgs = ['--root', join(base, 'b'), '--runroot', join(base, 'r'), '--storage-driver', 'vfs']
     return (await execa('buildah', [...storageArgs, '--registries-conf', registriesConf, ...args])).stdout
   }
-  let count = 0
-  const buildImage = async (layers: readonly Files[]): Promise<string> => {
-    let image = 'scratch'
-    for (const files of layers) {
-      const tree = join(base, `tree-${(count += 1)}`)
-      await writeTree(tree, files)
-      const container = await buildah('from', '--pull-never', image)
-      await buildah('add', '--quiet', container, tree, '/')
-      image = await buildah('commit', '--quiet', '--rm', container, `localhost/image-${count}`)
-    }
-    return image
+  const buildImage = imageBuilder(buildah, base)
+  const labelled = async (image: string, version: string | undefined): Promise<string> => {
+    if (version === undefined) return image
+    const container = await buildah('from', '--pull-never', image)
+    await buildah('config', '--label', `org.opencontainers.image.version=${version}`, container)
+    return buildah('commit', '--quiet', '--rm', container)
   }
   return {
     address,
     registriesConf,
-    push: async (name, layers) => {
+    push: async (name, layers, version) => {
       const digestFile = join(base, 'digest')
-      const image = await buildImage(layers)
+      const image = await labelled(await buildImage(layers), version)
       await buildah('push', '--quiet', '--digestfile', digestFile, image, `docker://${address}/${name}`)
       return (await execa('cat', [digestFile])).stdout.trim()
     },
@@ -130,7 +151,7 @@ async function pushIndex(
 }
 
 async function reachable(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 1_200; attempt += 1) {
     const answered = await fetch(url).then(
       () => true,
       () => false,

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Ledger } from '../ledger.ts'
 import type { Front } from './front.ts'
@@ -45,7 +45,7 @@ export async function layerIds(store: string): Promise<string[]> {
 }
 
 export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
+  for (let attempt = 0; attempt < 4_000; attempt += 1) {
     if (await holds()) return
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
@@ -62,6 +62,20 @@ export async function writersGone(sysroot: Sysroot): Promise<void> {
     ),
   )
   await sysroot.mount()
+}
+
+/** The kernel ends a killed process's children a moment later: `flock` holds its file that long. */
+export async function filesClosed(directory: string): Promise<void> {
+  await eventually(`no file below ${directory} is open`, async () => {
+    for (const id of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const open = await readdir(`/proc/${id}/fd`).catch(() => [])
+      for (const file of open) {
+        const target = await readlink(`/proc/${id}/fd/${file}`).catch(() => '')
+        if (target.startsWith(`${directory}/`)) return false
+      }
+    }
+    return true
+  })
 }
 
 async function isNamedByProcess(text: string): Promise<boolean> {

@@ -1,9 +1,13 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { execa } from 'execa'
 
-/** A machine's disk as a loop file: DIR is a mount of the default subvolume, `@var` is mounted at DIR/var. */
+/**
+ * A machine's disk as a loop file: DIR is a mount of the default subvolume, `@var` is mounted at DIR/var. There is no
+ * vfat everywhere, so where an ESP is wanted it is a subvolume too, `@efi` at DIR/efi.
+ */
 export type Sysroot = {
   directory: string
   store: string
@@ -11,10 +15,12 @@ export type Sysroot = {
   /** Fails where anything is still mounted or open below DIR; can be tried again. */
   unmount: () => Promise<void>
   reboot: () => Promise<void>
+  /** Mounts another root than the default, as a boot loader does that falls back. */
+  rebootTo: (root: string) => Promise<void>
   close: () => Promise<void>
 }
 
-export async function openSysroot(sizeMiB = 320): Promise<Sysroot> {
+export async function openSysroot(sizeMiB = 320, own: readonly string[] = ['var']): Promise<Sysroot> {
   const base = await mkdtemp(join(tmpdir(), 'container-snap-sysroot-'))
   const file = join(base, 'disk.img')
   const directory = join(base, 'root')
@@ -23,28 +29,44 @@ export async function openSysroot(sizeMiB = 320): Promise<Sysroot> {
   await truncate(file, sizeMiB * 1024 * 1024)
   await execa('mkfs.btrfs', ['--quiet', file])
   const device = (await execa('losetup', ['--find', '--show', file])).stdout
-  const mount = async (): Promise<void> => {
-    await execa('mount', [device, directory])
-    await execa('mount', ['-o', 'subvol=@var', device, join(directory, 'var')])
+  const mountOwn = async (): Promise<void> => {
+    for (const name of own) {
+      await execa('mount', ['-o', `subvol=@${name}`, device, join(directory, name)])
+    }
+  }
+  const mount = async (...options: readonly string[]): Promise<void> => {
+    await execa('mount', [...options, device, directory])
+    await mountOwn()
   }
   const unmount = async (): Promise<void> => {
-    const mounted =
-      (await execa('findmnt', ['--mountpoint', join(directory, 'var')], { reject: false })).exitCode === 0
-    if (mounted) await execa('umount', [join(directory, 'var')])
+    for (const name of own) {
+      const point = join(directory, name)
+      const mounted = (await execa('findmnt', ['--mountpoint', point], { reject: false })).exitCode === 0
+      if (mounted) await execa('umount', [point])
+    }
     await execa('umount', [directory])
+    await untilGone(device)
   }
   await execa('mount', [device, directory])
-  await execa('btrfs', ['subvolume', 'create', join(directory, '@var')])
-  await mkdir(join(directory, 'var'))
-  await execa('mount', ['-o', 'subvol=@var', device, join(directory, 'var')])
+  for (const name of own) {
+    await execa('btrfs', ['subvolume', 'create', join(directory, `@${name}`)])
+    await mkdir(join(directory, name))
+  }
+  await mountOwn()
   return {
     directory,
     store: join(directory, 'var/lib/container-snap'),
-    mount,
+    mount: async () => mount(),
     unmount,
     reboot: async () => {
       await unmount()
       await mount()
+    },
+    rebootTo: async (root) => {
+      const shown = (await execa('btrfs', ['subvolume', 'show', root])).stdout
+      const id = /^\s*Subvolume ID:\s+(\d+)$/m.exec(shown)?.[1] ?? ''
+      await unmount()
+      await mount('-o', `subvolid=${id}`)
     },
     close: async () => {
       await execa('umount', ['--recursive', directory], { reject: false })
@@ -52,4 +74,15 @@ export async function openSysroot(sizeMiB = 320): Promise<Sysroot> {
       await rm(base, { recursive: true, force: true })
     },
   }
+}
+
+/** A program in a mount namespace of its own keeps the file system mounted for as long as it lives: that is no reboot. */
+async function untilGone(device: string): Promise<void> {
+  const shown = '/sys/fs/btrfs'
+  for (const deadlineMs = performance.now() + 60_000; performance.now() < deadlineMs; await delay(20)) {
+    const names = await readdir(shown)
+    const found = names.map((name) => access(join(shown, name, 'devices', basename(device))))
+    if ((await Promise.allSettled(found)).every(({ status }) => status === 'rejected')) return
+  }
+  throw new Error(`unmounting ${device}: the kernel still has it mounted for another program`)
 }

@@ -10,7 +10,57 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bootfleet/v1/agent.proto.
  */
 export const file_bootfleet_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSKuAQoNQXR0YWNoUmVxdWVzdBIQCghzZXF1ZW5jZRgBIAEoBBImCgZyZXBvcnQYAiABKAsyFC5ib290ZmxlZXQudjEuUmVwb3J0SAASKgoIcHJvZ3Jlc3MYAyABKAsyFi5ib290ZmxlZXQudjEuUHJvZ3Jlc3NIABIsCgloZWFydGJlYXQYBCABKAsyFy5ib290ZmxlZXQudjEuSGVhcnRiZWF0SABCCQoHbWVzc2FnZSIuCg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBCILCglIZWFydGJlYXQiMwoIUHJvZ3Jlc3MSEgoKZG9uZV9ieXRlcxgBIAEoBBITCgt0b3RhbF9ieXRlcxgCIAEoBCJkCg1QbGFuUmVmZXJlbmNlEg8KB3JvbGxvdXQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBBIPCgdhdHRlbXB0GAMgASgNEgwKBHRlcm0YBCABKAQSDwoHY291bnRlchgFIAEoBCLwAgoGUmVwb3J0EhEKCWhvc3RfbmFtZRgBIAEoCRIpCgRwbGFuGAIgASgLMhsuYm9vdGZsZWV0LnYxLlBsYW5SZWZlcmVuY2USIgoFcGhhc2UYAyABKA4yEy5ib290ZmxlZXQudjEuUGhhc2USFQoNYm9vdGVkX2RpZ2VzdBgEIAEoCRIeChZib290ZWRfbWFuaWZlc3RfZGlnZXN0GAUgASgJEhUKDXRhcmdldF9kaWdlc3QYBiABKAkSDwoHYm9vdF9pZBgHIAEoCRIkCgZoZWFsdGgYCCABKAsyFC5ib290ZmxlZXQudjEuSGVhbHRoEiYKB2ZhaWx1cmUYCSABKAsyFS5ib290ZmxlZXQudjEuRmFpbHVyZRIiCgVmYWN0cxgKIAEoCzITLmJvb3RmbGVldC52MS5GYWN0cxIWCg5kZW5pZWRfZGlnZXN0cxgLIAMoCRIbChNwaGFzZV9lbnRlcmVkX2F0X21zGAwgASgDImIKBkhlYWx0aBImCgd2ZXJkaWN0GAEgASgOMhUuYm9vdGZsZWV0LnYxLlZlcmRpY3QSMAoNZmFpbGVkX2NoZWNrcxgCIAMoCzIZLmJvb3RmbGVldC52MS5GYWlsZWRDaGVjayIrCgtGYWlsZWRDaGVjaxIMCgRuYW1lGAEgASgJEg4KBmRldGFpbBgCIAEoCSIoCgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCSJnCgVGYWN0cxIUCgxhcmNoaXRlY3R1cmUYASABKAkSDQoFb3NfaWQYAiABKAkSEgoKb3NfdmVyc2lvbhgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEg4KBmRyaXZlchgFIAEoCSqPAgoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIOCgpQSEFTRV9JRExFEAESFQoRUEhBU0VfRE9XTkxPQURJTkcQAhIPCgtQSEFTRV9SRUFEWRADEhEKDVBIQVNFX1NUQUdJTkcQBBIQCgxQSEFTRV9TVEFHRUQQBRIUChBQSEFTRV9BQ1RJVkFUSU5HEAYSEwoPUEhBU0VfUkVCT09USU5HEAcSEwoPUEhBU0VfVkVSSUZZSU5HEAgSEQoNUEhBU0VfSEVBTFRIWRAJEhAKDFBIQVNFX0ZBSUxFRBAKEhYKElBIQVNFX1JPTExJTkdfQkFDSxALEhUKEVBIQVNFX1JPTExFRF9CQUNLEAwqXwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9VTktOT1dOEAESEgoOVkVSRElDVF9QQVNTRUQQAhISCg5WRVJESUNUX0ZBSUxFRBADMlcKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSGy5ib290ZmxlZXQudjEuQXR0YWNoUmVxdWVzdBocLmJvb3RmbGVldC52MS5BdHRhY2hSZXNwb25zZSgBMAFiBnByb3RvMw");
+  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQihgQKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAyJXCgtSZWZ1c2VkUGxhbhIpCgRwbGFuGAEgASgLMhsuYm9vdGZsZWV0LnYxLlBsYW5SZWZlcmVuY2USDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJImIKBkhlYWx0aBImCgd2ZXJkaWN0GAEgASgOMhUuYm9vdGZsZWV0LnYxLlZlcmRpY3QSMAoNZmFpbGVkX2NoZWNrcxgCIAMoCzIZLmJvb3RmbGVldC52MS5GYWlsZWRDaGVjayIrCgtGYWlsZWRDaGVjaxIMCgRuYW1lGAEgASgJEg4KBmRldGFpbBgCIAEoCSI6CgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCghldmlkZW5jZRgDIAMoCSJnCgVGYWN0cxIUCgxhcmNoaXRlY3R1cmUYASABKAkSDQoFb3NfaWQYAiABKAkSEgoKb3NfdmVyc2lvbhgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEg4KBmRyaXZlchgFIAEoCSqPAgoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIOCgpQSEFTRV9JRExFEAESFQoRUEhBU0VfRE9XTkxPQURJTkcQAhIPCgtQSEFTRV9SRUFEWRADEhEKDVBIQVNFX1NUQUdJTkcQBBIQCgxQSEFTRV9TVEFHRUQQBRIUChBQSEFTRV9BQ1RJVkFUSU5HEAYSEwoPUEhBU0VfUkVCT09USU5HEAcSEwoPUEhBU0VfVkVSSUZZSU5HEAgSEQoNUEhBU0VfSEVBTFRIWRAJEhAKDFBIQVNFX0ZBSUxFRBAKEhYKElBIQVNFX1JPTExJTkdfQkFDSxALEhUKEVBIQVNFX1JPTExFRF9CQUNLEAwqXwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9VTktOT1dOEAESEgoOVkVSRElDVF9QQVNTRUQQAhISCg5WRVJESUNUX0ZBSUxFRBADMroBCgxBZ2VudFNlcnZpY2USRwoGQXR0YWNoEhsuYm9vdGZsZWV0LnYxLkF0dGFjaFJlcXVlc3QaHC5ib290ZmxlZXQudjEuQXR0YWNoUmVzcG9uc2UoATABEmEKEFJlbmV3Q2VydGlmaWNhdGUSJS5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaJi5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM");
+
+/**
+ * @generated from message bootfleet.v1.RenewCertificateRequest
+ */
+export type RenewCertificateRequest = Message<"bootfleet.v1.RenewCertificateRequest"> & {
+  /**
+   * PEM; only its public key is used, which may be the caller's or a new one.
+   *
+   * @generated from field: string certificate_request_pem = 1;
+   */
+  certificateRequestPem: string;
+
+  /**
+   * Public key of the host's NATS user, which the host made and keeps the other half of.
+   *
+   * @generated from field: string nats_user_public_key = 2;
+   */
+  natsUserPublicKey: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RenewCertificateRequest.
+ * Use `create(RenewCertificateRequestSchema)` to create a new message.
+ */
+export const RenewCertificateRequestSchema: GenMessage<RenewCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 0);
+
+/**
+ * @generated from message bootfleet.v1.RenewCertificateResponse
+ */
+export type RenewCertificateResponse = Message<"bootfleet.v1.RenewCertificateResponse"> & {
+  /**
+   * @generated from field: string certificate_pem = 1;
+   */
+  certificatePem: string;
+
+  /**
+   * By which that user may hear and fetch the host's own plan, for as long as the certificate.
+   *
+   * @generated from field: string nats_user_jwt = 2;
+   */
+  natsUserJwt: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RenewCertificateResponse.
+ * Use `create(RenewCertificateResponseSchema)` to create a new message.
+ */
+export const RenewCertificateResponseSchema: GenMessage<RenewCertificateResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 1);
 
 /**
  * @generated from message bootfleet.v1.AttachRequest
@@ -51,6 +101,13 @@ export type AttachRequest = Message<"bootfleet.v1.AttachRequest"> & {
     value: Heartbeat;
     case: "heartbeat";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Number of the trust bundle that the host holds, 0 before the first; absent from agents that take none.
+   *
+   * @generated from field: optional uint32 trust_bundle = 5;
+   */
+  trustBundle?: number | undefined;
 };
 
 /**
@@ -58,7 +115,7 @@ export type AttachRequest = Message<"bootfleet.v1.AttachRequest"> & {
  * Use `create(AttachRequestSchema)` to create a new message.
  */
 export const AttachRequestSchema: GenMessage<AttachRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 0);
+  messageDesc(file_bootfleet_v1_agent, 2);
 
 /**
  * @generated from message bootfleet.v1.AttachResponse
@@ -70,6 +127,13 @@ export type AttachResponse = Message<"bootfleet.v1.AttachResponse"> & {
    * @generated from field: uint64 acknowledged_through = 1;
    */
   acknowledgedThrough: bigint;
+
+  /**
+   * A trust bundle in its DSSE envelope that follows the one the host said it holds; empty when there is none.
+   *
+   * @generated from field: bytes trust_bundle = 2;
+   */
+  trustBundle: Uint8Array;
 };
 
 /**
@@ -77,7 +141,7 @@ export type AttachResponse = Message<"bootfleet.v1.AttachResponse"> & {
  * Use `create(AttachResponseSchema)` to create a new message.
  */
 export const AttachResponseSchema: GenMessage<AttachResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 1);
+  messageDesc(file_bootfleet_v1_agent, 3);
 
 /**
  * @generated from message bootfleet.v1.Heartbeat
@@ -90,7 +154,7 @@ export type Heartbeat = Message<"bootfleet.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 2);
+  messageDesc(file_bootfleet_v1_agent, 4);
 
 /**
  * @generated from message bootfleet.v1.Progress
@@ -114,7 +178,7 @@ export type Progress = Message<"bootfleet.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 3);
+  messageDesc(file_bootfleet_v1_agent, 5);
 
 /**
  * The rollout step that a phase belongs to; an older one never changes anything (fencing).
@@ -155,7 +219,7 @@ export type PlanReference = Message<"bootfleet.v1.PlanReference"> & {
  * Use `create(PlanReferenceSchema)` to create a new message.
  */
 export const PlanReferenceSchema: GenMessage<PlanReference> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 4);
+  messageDesc(file_bootfleet_v1_agent, 6);
 
 /**
  * @generated from message bootfleet.v1.Report
@@ -238,6 +302,43 @@ export type Report = Message<"bootfleet.v1.Report"> & {
    * @generated from field: int64 phase_entered_at_ms = 12;
    */
   phaseEnteredAtMs: bigint;
+
+  /**
+   * What boots next, as git names it; empty when it is not known. Differs from what runs while a reboot is due,
+   * or where a person moved the default.
+   *
+   * @generated from field: string default_digest = 13;
+   */
+  defaultDigest: string;
+
+  /**
+   * Files in /etc that both the host and the image changed; the host's was kept. At most 64 paths.
+   *
+   * @generated from field: repeated string etc_conflicts = 14;
+   */
+  etcConflicts: string[];
+
+  /**
+   * Version label of what runs, where the host knows it from its plans; else empty.
+   *
+   * @generated from field: string booted_version = 15;
+   */
+  bootedVersion: string;
+
+  /**
+   * A plan that was refused and is newer than the one last accepted; absent when there is none.
+   *
+   * @generated from field: bootfleet.v1.RefusedPlan refused_plan = 16;
+   */
+  refusedPlan?: RefusedPlan | undefined;
+
+  /**
+   * When the plan last accepted was signed, where that is longer ago than the host allows; 0: it is not, or no plan
+   * ever came.
+   *
+   * @generated from field: int64 plans_stale_since_ms = 17;
+   */
+  plansStaleSinceMs: bigint;
 };
 
 /**
@@ -245,7 +346,38 @@ export type Report = Message<"bootfleet.v1.Report"> & {
  * Use `create(ReportSchema)` to create a new message.
  */
 export const ReportSchema: GenMessage<Report> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 5);
+  messageDesc(file_bootfleet_v1_agent, 7);
+
+/**
+ * Only of plans that a director signed for this very host: what anybody could send is not worth a report.
+ *
+ * @generated from message bootfleet.v1.RefusedPlan
+ */
+export type RefusedPlan = Message<"bootfleet.v1.RefusedPlan"> & {
+  /**
+   * @generated from field: bootfleet.v1.PlanReference plan = 1;
+   */
+  plan?: PlanReference | undefined;
+
+  /**
+   * A stable word, for example ImageUnsigned.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RefusedPlan.
+ * Use `create(RefusedPlanSchema)` to create a new message.
+ */
+export const RefusedPlanSchema: GenMessage<RefusedPlan> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 8);
 
 /**
  * @generated from message bootfleet.v1.Health
@@ -269,7 +401,7 @@ export type Health = Message<"bootfleet.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 6);
+  messageDesc(file_bootfleet_v1_agent, 9);
 
 /**
  * @generated from message bootfleet.v1.FailedCheck
@@ -293,7 +425,7 @@ export type FailedCheck = Message<"bootfleet.v1.FailedCheck"> & {
  * Use `create(FailedCheckSchema)` to create a new message.
  */
 export const FailedCheckSchema: GenMessage<FailedCheck> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 7);
+  messageDesc(file_bootfleet_v1_agent, 10);
 
 /**
  * @generated from message bootfleet.v1.Failure
@@ -310,6 +442,13 @@ export type Failure = Message<"bootfleet.v1.Failure"> & {
    * @generated from field: string message = 2;
    */
   message: string;
+
+  /**
+   * What was seen of the failed boots: boot entry, tries, last journal lines. At most 32 lines of 256 characters.
+   *
+   * @generated from field: repeated string evidence = 3;
+   */
+  evidence: string[];
 };
 
 /**
@@ -317,7 +456,7 @@ export type Failure = Message<"bootfleet.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 8);
+  messageDesc(file_bootfleet_v1_agent, 11);
 
 /**
  * @generated from message bootfleet.v1.Facts
@@ -358,7 +497,7 @@ export type Facts = Message<"bootfleet.v1.Facts"> & {
  * Use `create(FactsSchema)` to create a new message.
  */
 export const FactsSchema: GenMessage<Facts> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 9);
+  messageDesc(file_bootfleet_v1_agent, 12);
 
 /**
  * A host's phase, as the agent's update machine names it.
@@ -497,6 +636,16 @@ export const AgentService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof AttachRequestSchema;
     output: typeof AttachResponseSchema;
+  },
+  /**
+   * RenewCertificate answers with a new certificate for the caller's own identity, whatever the request names.
+   *
+   * @generated from rpc bootfleet.v1.AgentService.RenewCertificate
+   */
+  renewCertificate: {
+    methodKind: "unary";
+    input: typeof RenewCertificateRequestSchema;
+    output: typeof RenewCertificateResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bootfleet_v1_agent, 0);

@@ -4,13 +4,15 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { FindHostsRequestSchema, FindHostsResponseSchema, ListImagesRequestSchema, ListImagesResponseSchema } from "./images_pb.ts";
+import { file_bootfleet_v1_images } from "./images_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bootfleet/v1/operator.proto.
  */
 export const file_bootfleet_v1_operator: GenFile = /*@__PURE__*/
-  fileDesc("Chtib290ZmxlZXQvdjEvb3BlcmF0b3IucHJvdG8SDGJvb3RmbGVldC52MSISChBHZXRTdGF0dXNSZXF1ZXN0IjkKEUdldFN0YXR1c1Jlc3BvbnNlEiQKBnN0YXR1cxgBIAEoCzIULmJvb3RmbGVldC52MS5TdGF0dXMiFAoSV2F0Y2hTdGF0dXNSZXF1ZXN0IjsKE1dhdGNoU3RhdHVzUmVzcG9uc2USJAoGc3RhdHVzGAEgASgLMhQuYm9vdGZsZWV0LnYxLlN0YXR1cyKFAQoGU3RhdHVzEioKBnNvdXJjZRgBIAEoCzIaLmJvb3RmbGVldC52MS5Tb3VyY2VTdGF0dXMSKQoGZmxlZXRzGAIgAygLMhkuYm9vdGZsZWV0LnYxLkZsZWV0U3RhdHVzEhYKDm9ic2VydmVkX2F0X21zGAMgASgDEgwKBHRlcm0YBCABKAQi4gEKDFNvdXJjZVN0YXR1cxILCgN1cmwYASABKAkSDgoGYnJhbmNoGAIgASgJEhMKC2hlYWRfY29tbWl0GAMgASgJEhcKD2FjY2VwdGVkX2NvbW1pdBgEIAEoCRIYChBhY2NlcHRlZF9zdWJqZWN0GAUgASgJEioKCXJlamVjdGlvbhgGIAEoCzIXLmJvb3RmbGVldC52MS5SZWplY3Rpb24SDQoFZXJyb3IYByABKAkSGQoRbGFzdF9wb2xsZWRfYXRfbXMYCCABKAMSFwoPbmV4dF9wb2xsX2F0X21zGAkgASgDIisKCVJlamVjdGlvbhIOCgZjb21taXQYASABKAkSDgoGaXNzdWVzGAIgAygJIooDCgtGbGVldFN0YXR1cxIMCgRuYW1lGAEgASgJEg0KBXN0YXRlGAIgASgJEhAKCHJldmlzaW9uGAMgASgJEg4KBmNvbW1pdBgEIAEoCRISCgpyZXBvc2l0b3J5GAUgASgJEg4KBmRpZ2VzdBgGIAEoCRIPCgd2ZXJzaW9uGAcgASgJEhUKDXN0YWJsZV9kaWdlc3QYCCABKAkSFgoOc3RhYmxlX3ZlcnNpb24YCSABKAkSKgoGZGVuaWVkGAogAygLMhouYm9vdGZsZWV0LnYxLkRlbmllZERpZ2VzdBIRCglzdXNwZW5kZWQYCyABKAgSEwoLaG9zdHNfdG90YWwYDCABKA0SFQoNaG9zdHNfdXBkYXRlZBgNIAEoDRIVCg1ob3N0c19oZWFsdGh5GA4gASgNEg8KB21lc3NhZ2UYDyABKAkSLAoHcm9sbG91dBgQIAEoCzIbLmJvb3RmbGVldC52MS5Sb2xsb3V0U3RhdHVzEhcKD2FjY2VwdGVkX2NvbW1pdBgRIAEoCSJECgxEZW5pZWREaWdlc3QSDgoGZGlnZXN0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIUCgxkZW5pZWRfYXRfbXMYAyABKAMi+QIKDVJvbGxvdXRTdGF0dXMSCgoCaWQYASABKAkSDQoFZmxlZXQYAiABKAkSEAoIcmV2aXNpb24YAyABKAkSDgoGY29tbWl0GAQgASgJEhIKCmdlbmVyYXRpb24YBSABKAQSDQoFc3RhdGUYBiABKAkSEgoKcGF1c2VkX2ZvchgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhIKCnJlcG9zaXRvcnkYCSABKAkSDgoGZGlnZXN0GAogASgJEg8KB3ZlcnNpb24YCyABKAkSEwoLZnJvbV9kaWdlc3QYDCABKAkSFAoMZnJvbV92ZXJzaW9uGA0gASgJEicKBXdhdmVzGA4gAygLMhguYm9vdGZsZWV0LnYxLldhdmVTdGF0dXMSFQoNc3RhcnRlZF9hdF9tcxgPIAEoAxITCgtlbmRlZF9hdF9tcxgQIAEoAxIuCglhdHRlbnRpb24YESADKAsyGy5ib290ZmxlZXQudjEuSG9zdEluUm9sbG91dCKwAQoKV2F2ZVN0YXR1cxIMCgRuYW1lGAEgASgJEg0KBXN0YXRlGAIgASgJEhMKC2hvc3RzX3RvdGFsGAMgASgNEhcKD2hvc3RzX3N1Y2NlZWRlZBgEIAEoDRIUCgxob3N0c19mYWlsZWQYBSABKA0SGQoRaG9zdHNfaW5fcHJvZ3Jlc3MYBiABKA0SFQoNaG9zdHNfc2tpcHBlZBgHIAEoDRIPCgdtZXNzYWdlGAggASgJIooBCg1Ib3N0SW5Sb2xsb3V0Eg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEg0KBXBoYXNlGAMgASgJEgwKBHdhdmUYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRISCgpkb25lX2J5dGVzGAYgASgEEhMKC3RvdGFsX2J5dGVzGAcgASgEIiEKEExpc3RIb3N0c1JlcXVlc3QSDQoFZmxlZXQYASABKAkiPAoRTGlzdEhvc3RzUmVzcG9uc2USJwoFaG9zdHMYASADKAsyGC5ib290ZmxlZXQudjEuSG9zdFN0YXR1cyKmAwoKSG9zdFN0YXR1cxIPCgdob3N0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSNAoGbGFiZWxzGAMgAygLMiQuYm9vdGZsZWV0LnYxLkhvc3RTdGF0dXMuTGFiZWxzRW50cnkSDQoFZmxlZXQYBCABKAkSDQoFcGhhc2UYBSABKAkSFQoNYm9vdGVkX2RpZ2VzdBgGIAEoCRIWCg5ib290ZWRfdmVyc2lvbhgHIAEoCRIPCgdib290X2lkGAggASgJEg4KBmhlYWx0aBgJIAEoCRIRCgljb25uZWN0ZWQYCiABKAgSFwoPbGFzdF9zZWVuX2F0X21zGAsgASgDEg8KB21lc3NhZ2UYDCABKAkSEgoKZG9uZV9ieXRlcxgNIAEoBBITCgt0b3RhbF9ieXRlcxgOIAEoBBIUCgxhcmNoaXRlY3R1cmUYDyABKAkSFgoOZGVuaWVkX2RpZ2VzdHMYECADKAkSEgoKY29uZGl0aW9ucxgRIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiQKE0xpc3RSb2xsb3V0c1JlcXVlc3QSDQoFZmxlZXQYASABKAkiRQoUTGlzdFJvbGxvdXRzUmVzcG9uc2USLQoIcm9sbG91dHMYASADKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cyINCgtTeW5jUmVxdWVzdCI6CgxTeW5jUmVzcG9uc2USKgoGc291cmNlGAEgASgLMhouYm9vdGZsZWV0LnYxLlNvdXJjZVN0YXR1cyI1ChNQYXVzZVJvbGxvdXRSZXF1ZXN0Eg4KBnRhcmdldBgBIAEoCRIOCgZyZWFzb24YAiABKAkiRAoUUGF1c2VSb2xsb3V0UmVzcG9uc2USLAoHcm9sbG91dBgBIAEoCzIbLmJvb3RmbGVldC52MS5Sb2xsb3V0U3RhdHVzIjYKFFJlc3VtZVJvbGxvdXRSZXF1ZXN0Eg4KBnRhcmdldBgBIAEoCRIOCgZyZWFzb24YAiABKAkiRQoVUmVzdW1lUm9sbG91dFJlc3BvbnNlEiwKB3JvbGxvdXQYASABKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cyKsAQoQRW5yb2xIb3N0UmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIMCgRuYW1lGAIgASgJEjoKBmxhYmVscxgDIAMoCzIqLmJvb3RmbGVldC52MS5FbnJvbEhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYAoRRW5yb2xIb3N0UmVzcG9uc2USDwoHaG9zdF9pZBgBIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAkSIQoZY2VydGlmaWNhdGVfYXV0aG9yaXR5X3BlbRgDIAEoCTKYBQoPT3BlcmF0b3JTZXJ2aWNlEkwKCUdldFN0YXR1cxIeLmJvb3RmbGVldC52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8uYm9vdGZsZWV0LnYxLkdldFN0YXR1c1Jlc3BvbnNlElQKC1dhdGNoU3RhdHVzEiAuYm9vdGZsZWV0LnYxLldhdGNoU3RhdHVzUmVxdWVzdBohLmJvb3RmbGVldC52MS5XYXRjaFN0YXR1c1Jlc3BvbnNlMAESTAoJTGlzdEhvc3RzEh4uYm9vdGZsZWV0LnYxLkxpc3RIb3N0c1JlcXVlc3QaHy5ib290ZmxlZXQudjEuTGlzdEhvc3RzUmVzcG9uc2USVQoMTGlzdFJvbGxvdXRzEiEuYm9vdGZsZWV0LnYxLkxpc3RSb2xsb3V0c1JlcXVlc3QaIi5ib290ZmxlZXQudjEuTGlzdFJvbGxvdXRzUmVzcG9uc2USPQoEU3luYxIZLmJvb3RmbGVldC52MS5TeW5jUmVxdWVzdBoaLmJvb3RmbGVldC52MS5TeW5jUmVzcG9uc2USVQoMUGF1c2VSb2xsb3V0EiEuYm9vdGZsZWV0LnYxLlBhdXNlUm9sbG91dFJlcXVlc3QaIi5ib290ZmxlZXQudjEuUGF1c2VSb2xsb3V0UmVzcG9uc2USWAoNUmVzdW1lUm9sbG91dBIiLmJvb3RmbGVldC52MS5SZXN1bWVSb2xsb3V0UmVxdWVzdBojLmJvb3RmbGVldC52MS5SZXN1bWVSb2xsb3V0UmVzcG9uc2USTAoJRW5yb2xIb3N0Eh4uYm9vdGZsZWV0LnYxLkVucm9sSG9zdFJlcXVlc3QaHy5ib290ZmxlZXQudjEuRW5yb2xIb3N0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chtib290ZmxlZXQvdjEvb3BlcmF0b3IucHJvdG8SDGJvb3RmbGVldC52MSISChBHZXRTdGF0dXNSZXF1ZXN0IjkKEUdldFN0YXR1c1Jlc3BvbnNlEiQKBnN0YXR1cxgBIAEoCzIULmJvb3RmbGVldC52MS5TdGF0dXMiFAoSV2F0Y2hTdGF0dXNSZXF1ZXN0IjsKE1dhdGNoU3RhdHVzUmVzcG9uc2USJAoGc3RhdHVzGAEgASgLMhQuYm9vdGZsZWV0LnYxLlN0YXR1cyKyAQoGU3RhdHVzEioKBnNvdXJjZRgBIAEoCzIaLmJvb3RmbGVldC52MS5Tb3VyY2VTdGF0dXMSKQoGZmxlZXRzGAIgAygLMhkuYm9vdGZsZWV0LnYxLkZsZWV0U3RhdHVzEhYKDm9ic2VydmVkX2F0X21zGAMgASgDEgwKBHRlcm0YBCABKAQSKwoHc291cmNlcxgFIAMoCzIaLmJvb3RmbGVldC52MS5Tb3VyY2VTdGF0dXMimgIKDFNvdXJjZVN0YXR1cxILCgN1cmwYASABKAkSDgoGYnJhbmNoGAIgASgJEhMKC2hlYWRfY29tbWl0GAMgASgJEhcKD2FjY2VwdGVkX2NvbW1pdBgEIAEoCRIYChBhY2NlcHRlZF9zdWJqZWN0GAUgASgJEioKCXJlamVjdGlvbhgGIAEoCzIXLmJvb3RmbGVldC52MS5SZWplY3Rpb24SDQoFZXJyb3IYByABKAkSGQoRbGFzdF9wb2xsZWRfYXRfbXMYCCABKAMSFwoPbmV4dF9wb2xsX2F0X21zGAkgASgDEgwKBG5hbWUYCiABKAkSDwoHd2FpdGluZxgLIAMoCRIXCg9hY2NlcHRlZF9zaWduZXIYDCABKAkiKwoJUmVqZWN0aW9uEg4KBmNvbW1pdBgBIAEoCRIOCgZpc3N1ZXMYAiADKAkihgQKC0ZsZWV0U3RhdHVzEgwKBG5hbWUYASABKAkSDQoFc3RhdGUYAiABKAkSEAoIcmV2aXNpb24YAyABKAkSDgoGY29tbWl0GAQgASgJEhIKCnJlcG9zaXRvcnkYBSABKAkSDgoGZGlnZXN0GAYgASgJEg8KB3ZlcnNpb24YByABKAkSFQoNc3RhYmxlX2RpZ2VzdBgIIAEoCRIWCg5zdGFibGVfdmVyc2lvbhgJIAEoCRIqCgZkZW5pZWQYCiADKAsyGi5ib290ZmxlZXQudjEuRGVuaWVkRGlnZXN0EhEKCXN1c3BlbmRlZBgLIAEoCBITCgtob3N0c190b3RhbBgMIAEoDRIVCg1ob3N0c191cGRhdGVkGA0gASgNEhUKDWhvc3RzX2hlYWx0aHkYDiABKA0SDwoHbWVzc2FnZRgPIAEoCRIsCgdyb2xsb3V0GBAgASgLMhsuYm9vdGZsZWV0LnYxLlJvbGxvdXRTdGF0dXMSFwoPYWNjZXB0ZWRfY29tbWl0GBEgASgJEigKBmhhbHRlZBgSIAEoCzIYLmJvb3RmbGVldC52MS5WZXJiUmVjb3JkEiUKA2xvZxgTIAMoCzIYLmJvb3RmbGVldC52MS5WZXJiUmVjb3JkEikKBmxpbWl0cxgUIAEoCzIZLmJvb3RmbGVldC52MS5GbGVldExpbWl0cyL9AQoLRmxlZXRMaW1pdHMSEwoLdW5hdmFpbGFibGUYASABKA0SFwoPdW5hdmFpbGFibGVfbWF4GAIgASgNEhMKC2Rvd25sb2FkaW5nGAMgASgNEhUKDWRvd25sb2Fkc19tYXgYBCABKA0SEgoKcGVyX21pbnV0ZRgFIAEoDRIqCgdidWRnZXRzGAYgAygLMhkuYm9vdGZsZWV0LnYxLkxhYmVsQnVkZ2V0EikKB3dpbmRvd3MYByADKAsyGC5ib290ZmxlZXQudjEuV2luZG93VHVybhIpCgdmcmVlemVzGAggAygLMhguYm9vdGZsZWV0LnYxLkZyZWV6ZVR1cm4iYAoLTGFiZWxCdWRnZXQSFAoMdG9wb2xvZ3lfa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJEhMKC3VuYXZhaWxhYmxlGAMgASgNEhcKD3VuYXZhaWxhYmxlX21heBgEIAEoDSJOCgpXaW5kb3dUdXJuEg4KBmFjdGlvbhgBIAEoCRIMCgRvcGVuGAIgASgIEhMKC3R1cm5zX2F0X21zGAMgASgDEg0KBW9wZW5zGAQgASgJIjoKCkZyZWV6ZVR1cm4SDAoEbmFtZRgBIAEoCRIPCgdmcm9tX21zGAIgASgDEg0KBXRvX21zGAMgASgDImMKDERlbmllZERpZ2VzdBIOCgZkaWdlc3QYASABKAkSDgoGcmVhc29uGAIgASgJEhQKDGRlbmllZF9hdF9tcxgDIAEoAxIOCgZvcmlnaW4YBCABKAkSDQoFYWN0b3IYBSABKAki9wMKDVJvbGxvdXRTdGF0dXMSCgoCaWQYASABKAkSDQoFZmxlZXQYAiABKAkSEAoIcmV2aXNpb24YAyABKAkSDgoGY29tbWl0GAQgASgJEhIKCmdlbmVyYXRpb24YBSABKAQSDQoFc3RhdGUYBiABKAkSEgoKcGF1c2VkX2ZvchgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhIKCnJlcG9zaXRvcnkYCSABKAkSDgoGZGlnZXN0GAogASgJEg8KB3ZlcnNpb24YCyABKAkSEwoLZnJvbV9kaWdlc3QYDCABKAkSFAoMZnJvbV92ZXJzaW9uGA0gASgJEicKBXdhdmVzGA4gAygLMhguYm9vdGZsZWV0LnYxLldhdmVTdGF0dXMSFQoNc3RhcnRlZF9hdF9tcxgPIAEoAxITCgtlbmRlZF9hdF9tcxgQIAEoAxIuCglhdHRlbnRpb24YESADKAsyGy5ib290ZmxlZXQudjEuSG9zdEluUm9sbG91dBIlCgNsb2cYEiADKAsyGC5ib290ZmxlZXQudjEuVmVyYlJlY29yZBIbChNlbmRzX2VhcmxpZXN0X2F0X21zGBMgASgDEhsKE2VuZF91bmtub3duX2JlY2F1c2UYFCABKAkSGwoTd2F2ZV9kZWFkbGluZV9hdF9tcxgVIAEoAyJICgpWZXJiUmVjb3JkEg0KBWF0X21zGAEgASgDEg0KBWFjdG9yGAIgASgJEgwKBHZlcmIYAyABKAkSDgoGcmVhc29uGAQgASgJIpcDCgpXYXZlU3RhdHVzEgwKBG5hbWUYASABKAkSDQoFc3RhdGUYAiABKAkSEwoLaG9zdHNfdG90YWwYAyABKA0SFwoPaG9zdHNfc3VjY2VlZGVkGAQgASgNEhQKDGhvc3RzX2ZhaWxlZBgFIAEoDRIZChFob3N0c19pbl9wcm9ncmVzcxgGIAEoDRIVCg1ob3N0c19za2lwcGVkGAcgASgNEg8KB21lc3NhZ2UYCCABKAkSDwoHc29ha19tcxgJIAEoAxIRCglzb2FrZWRfbXMYCiABKAMSLAoIYXBwcm92YWwYCyABKAsyGi5ib290ZmxlZXQudjEuV2F2ZUFwcHJvdmFsEi4KCGFuYWx5c2VzGAwgAygLMhwuYm9vdGZsZWV0LnYxLkFuYWx5c2lzU3RhdHVzEhoKEndpbmRvd19vcGVuc19hdF9tcxgNIAEoAxIbChNza2lwcGVkX21heF9wZXJjZW50GA4gASgNEioKCHByb21vdGVkGA8gASgLMhguYm9vdGZsZWV0LnYxLlZlcmJSZWNvcmQipgEKDFdhdmVBcHByb3ZhbBITCgthc2tlZF9hdF9tcxgBIAEoAxIVCg1leHBpcmVzX2F0X21zGAIgASgDEioKCGFwcHJvdmVkGAMgASgLMhguYm9vdGZsZWV0LnYxLlZlcmJSZWNvcmQSEQoJYXBwcm92ZXJzGAQgASgNEisKCWFwcHJvdmFscxgFIAMoCzIYLmJvb3RmbGVldC52MS5WZXJiUmVjb3JkIqcBCg5BbmFseXNpc1N0YXR1cxIMCgRuYW1lGAEgASgJEg8KB291dGNvbWUYAiABKAkSDgoGZGV0YWlsGAMgASgJEg4KBnBhc3NlZBgEIAEoDRIOCgZmYWlsZWQYBSABKA0SFAoMaW5jb25jbHVzaXZlGAYgASgNEhUKDWZhaWx1cmVfbGltaXQYByABKA0SGQoRcGFzc2VkX2FmdGVyX3NvYWsYCCABKAginAEKDUhvc3RJblJvbGxvdXQSDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDQoFcGhhc2UYAyABKAkSDAoEd2F2ZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhIKCmRvbmVfYnl0ZXMYBiABKAQSEwoLdG90YWxfYnl0ZXMYByABKAQSEAoIZXZpZGVuY2UYCCABKAkiIQoQTGlzdEhvc3RzUmVxdWVzdBINCgVmbGVldBgBIAEoCSI8ChFMaXN0SG9zdHNSZXNwb25zZRInCgVob3N0cxgBIAMoCzIYLmJvb3RmbGVldC52MS5Ib3N0U3RhdHVzIvsECgpIb3N0U3RhdHVzEg8KB2hvc3RfaWQYASABKAkSDAoEbmFtZRgCIAEoCRI0CgZsYWJlbHMYAyADKAsyJC5ib290ZmxlZXQudjEuSG9zdFN0YXR1cy5MYWJlbHNFbnRyeRINCgVmbGVldBgEIAEoCRINCgVwaGFzZRgFIAEoCRIVCg1ib290ZWRfZGlnZXN0GAYgASgJEhYKDmJvb3RlZF92ZXJzaW9uGAcgASgJEg8KB2Jvb3RfaWQYCCABKAkSDgoGaGVhbHRoGAkgASgJEhEKCWNvbm5lY3RlZBgKIAEoCBIXCg9sYXN0X3NlZW5fYXRfbXMYCyABKAMSDwoHbWVzc2FnZRgMIAEoCRISCgpkb25lX2J5dGVzGA0gASgEEhMKC3RvdGFsX2J5dGVzGA4gASgEEhQKDGFyY2hpdGVjdHVyZRgPIAEoCRIWCg5kZW5pZWRfZGlnZXN0cxgQIAMoCRISCgpjb25kaXRpb25zGBEgAygJEhYKDmRlZmF1bHRfZGlnZXN0GBIgASgJEhUKDWV0Y19jb25mbGljdHMYEyADKAkSEAoIZXZpZGVuY2UYFCADKAkSFAoMcmVmdXNlZF9wbGFuGBUgASgJEkUKD2RlY2xhcmVkX2xhYmVscxgWIAMoCzIsLmJvb3RmbGVldC52MS5Ib3N0U3RhdHVzLkRlY2xhcmVkTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARo1ChNEZWNsYXJlZExhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiJAoTTGlzdFJvbGxvdXRzUmVxdWVzdBINCgVmbGVldBgBIAEoCSJFChRMaXN0Um9sbG91dHNSZXNwb25zZRItCghyb2xsb3V0cxgBIAMoCzIbLmJvb3RmbGVldC52MS5Sb2xsb3V0U3RhdHVzIg0KC1N5bmNSZXF1ZXN0ImcKDFN5bmNSZXNwb25zZRIqCgZzb3VyY2UYASABKAsyGi5ib290ZmxlZXQudjEuU291cmNlU3RhdHVzEisKB3NvdXJjZXMYAiADKAsyGi5ib290ZmxlZXQudjEuU291cmNlU3RhdHVzIjUKE1BhdXNlUm9sbG91dFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCSJmChRQYXVzZVJvbGxvdXRSZXNwb25zZRIsCgdyb2xsb3V0GAEgASgLMhsuYm9vdGZsZWV0LnYxLlJvbGxvdXRTdGF0dXMSDwoHbWVzc2FnZRgCIAEoCRIPCgdjaGFuZ2VkGAMgASgIIjYKFFJlc3VtZVJvbGxvdXRSZXF1ZXN0Eg4KBnRhcmdldBgBIAEoCRIOCgZyZWFzb24YAiABKAkiZwoVUmVzdW1lUm9sbG91dFJlc3BvbnNlEiwKB3JvbGxvdXQYASABKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cxIPCgdtZXNzYWdlGAIgASgJEg8KB2NoYW5nZWQYAyABKAgiRQoVUHJvbW90ZVJvbGxvdXRSZXF1ZXN0Eg4KBnRhcmdldBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEd2F2ZRgDIAEoCSJoChZQcm9tb3RlUm9sbG91dFJlc3BvbnNlEiwKB3JvbGxvdXQYASABKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cxIPCgdtZXNzYWdlGAIgASgJEg8KB2NoYW5nZWQYAyABKAgiRQoVQXBwcm92ZVJvbGxvdXRSZXF1ZXN0Eg4KBnRhcmdldBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDAoEd2F2ZRgDIAEoCSJoChZBcHByb3ZlUm9sbG91dFJlc3BvbnNlEiwKB3JvbGxvdXQYASABKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cxIPCgdtZXNzYWdlGAIgASgJEg8KB2NoYW5nZWQYAyABKAgiNQoTQWJvcnRSb2xsb3V0UmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSDgoGcmVhc29uGAIgASgJImYKFEFib3J0Um9sbG91dFJlc3BvbnNlEiwKB3JvbGxvdXQYASABKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cxIPCgdtZXNzYWdlGAIgASgJEg8KB2NoYW5nZWQYAyABKAgiOAoWUm9sbEJhY2tSb2xsb3V0UmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSDgoGcmVhc29uGAIgASgJImkKF1JvbGxCYWNrUm9sbG91dFJlc3BvbnNlEiwKB3JvbGxvdXQYASABKAsyGy5ib290ZmxlZXQudjEuUm9sbG91dFN0YXR1cxIPCgdtZXNzYWdlGAIgASgJEg8KB2NoYW5nZWQYAyABKAgiQwoTUmV0cnlSb2xsb3V0UmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSDgoGcmVhc29uGAIgASgJEgwKBGhvc3QYAyABKAkiZgoUUmV0cnlSb2xsb3V0UmVzcG9uc2USLAoHcm9sbG91dBgBIAEoCzIbLmJvb3RmbGVldC52MS5Sb2xsb3V0U3RhdHVzEg8KB21lc3NhZ2UYAiABKAkSDwoHY2hhbmdlZBgDIAEoCCJCChFEZW55RGlnZXN0UmVxdWVzdBINCgVmbGVldBgBIAEoCRIOCgZkaWdlc3QYAiABKAkSDgoGcmVhc29uGAMgASgJIkYKEkRlbnlEaWdlc3RSZXNwb25zZRIOCgZkaWdlc3QYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIPCgdjaGFuZ2VkGAMgASgIIkMKEkFsbG93RGlnZXN0UmVxdWVzdBINCgVmbGVldBgBIAEoCRIOCgZkaWdlc3QYAiABKAkSDgoGcmVhc29uGAMgASgJIkcKE0FsbG93RGlnZXN0UmVzcG9uc2USDgoGZGlnZXN0GAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDwoHY2hhbmdlZBgDIAEoCCIsCgtIYWx0UmVxdWVzdBINCgVmbGVldBgBIAEoCRIOCgZyZWFzb24YAiABKAkiMAoMSGFsdFJlc3BvbnNlEg8KB21lc3NhZ2UYASABKAkSDwoHY2hhbmdlZBgCIAEoCCIuCg1VbmhhbHRSZXF1ZXN0Eg0KBWZsZWV0GAEgASgJEg4KBnJlYXNvbhgCIAEoCSIyCg5VbmhhbHRSZXNwb25zZRIPCgdtZXNzYWdlGAEgASgJEg8KB2NoYW5nZWQYAiABKAgiGgoKV2h5UmVxdWVzdBIMCgRob3N0GAEgASgJIrkBCgtXaHlSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEhEKCWhvc3RfbmFtZRgCIAEoCRINCgVmbGVldBgDIAEoCRIOCgZyZWFzb24YBCABKAkSDQoFcGhhc2UYBSABKAkSDwoHbWVzc2FnZRgGIAEoCRIQCghzaW5jZV9tcxgHIAEoAxIMCgRuZXh0GAggASgJEhUKDWZhaWxlZF9kaWdlc3QYCSABKAkSEAoIZXZpZGVuY2UYCiADKAkiKwoMVHJhY2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDQoFZmxlZXQYAiABKAkiNQoNVHJhY2VSZXNwb25zZRIkCgRob3BzGAEgAygLMhYuYm9vdGZsZWV0LnYxLlRyYWNlSG9wIlUKCFRyYWNlSG9wEgwKBGtpbmQYASABKAkSDAoEbmFtZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWF0X21zGAQgASgDEg0KBWFjdG9yGAUgASgJIuIBChBFbnJvbEhvc3RSZXF1ZXN0Eh8KF2NlcnRpZmljYXRlX3JlcXVlc3RfcGVtGAEgASgJEgwKBG5hbWUYAiABKAkSOgoGbGFiZWxzGAMgAygLMiouYm9vdGZsZWV0LnYxLkVucm9sSG9zdFJlcXVlc3QuTGFiZWxzRW50cnkSHAoUbmF0c191c2VyX3B1YmxpY19rZXkYBCABKAkSFgoOam9pbl93aXRoaW5fbXMYBSABKAMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIxChFSZXZva2VIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg4KBnJlYXNvbhgCIAEoCSJHChJSZXZva2VIb3N0UmVzcG9uc2USDwoHaG9zdF9pZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEg8KB2NoYW5nZWQYAyABKAgijgEKEUVucm9sSG9zdFJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAIgASgJEiEKGWNlcnRpZmljYXRlX2F1dGhvcml0eV9wZW0YAyABKAkSFQoNdHJ1c3RfYnVuZGxlcxgEIAMoDBIVCg1uYXRzX3VzZXJfand0GAUgASgJIj8KEExpc3RBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDQoFZmxlZXQYAiABKAkSDQoFYWJvdXQYAyABKAkiIgoRTGlzdEF1ZGl0UmVzcG9uc2USDQoFbGluZXMYASADKAkiWgoRV2F0Y2hBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDQoFYWJvdXQYAiABKAkSJwoFYWZ0ZXIYAyABKAsyGC5ib290ZmxlZXQudjEuQXVkaXRQbGFjZSJcChJXYXRjaEF1ZGl0UmVzcG9uc2USDQoFbGluZXMYASADKAkSDgoGbWlzc2VkGAIgASgEEicKBXBsYWNlGAMgASgLMhguYm9vdGZsZWV0LnYxLkF1ZGl0UGxhY2UiOgoKQXVkaXRQbGFjZRINCgVjaGFpbhgBIAEoCRIOCgZudW1iZXIYAiABKAQSDQoFYXRfbXMYAyABKAMiJgoSRXhwb3J0QXVkaXRSZXF1ZXN0EhAKCHNpbmNlX21zGAEgASgDIiQKE0V4cG9ydEF1ZGl0UmVzcG9uc2USDQoFbGluZXMYASADKAkiVgoUSXNzdWVPcGVyYXRvclJlcXVlc3QSHwoXY2VydGlmaWNhdGVfcmVxdWVzdF9wZW0YASABKAkSDAoEbmFtZRgCIAEoCRIPCgdsaWZlX21zGAMgASgDImoKFUlzc3VlT3BlcmF0b3JSZXNwb25zZRIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSIQoZY2VydGlmaWNhdGVfYXV0aG9yaXR5X3BlbRgCIAEoCRIVCg1leHBpcmVzX2F0X21zGAMgASgDIg8KDVdob0FtSVJlcXVlc3QiWgoOV2hvQW1JUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIoCgVyb2xlcxgCIAMoCzIZLmJvb3RmbGVldC52MS5Sb2xlQmluZGluZxIQCgh3ZWJfcG9ydBgDIAEoDSIrCgtSb2xlQmluZGluZxIMCgRyb2xlGAEgASgJEg4KBmZsZWV0cxgCIAMoCSK4AQoSQ3JlYXRlVG9rZW5SZXF1ZXN0EjwKBmxhYmVscxgBIAMoCzIsLmJvb3RmbGVldC52MS5DcmVhdGVUb2tlblJlcXVlc3QuTGFiZWxzRW50cnkSDwoHbGlmZV9tcxgCIAEoAxIMCgR1c2VzGAMgASgNEhYKDmF1dG9fYXBwcm92YWxzGAQgASgNGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYgoTQ3JlYXRlVG9rZW5SZXNwb25zZRISCgp0b2tlbl90ZXh0GAEgASgJEiYKBXRva2VuGAIgASgLMhcuYm9vdGZsZWV0LnYxLkpvaW5Ub2tlbhIPCgdtZXNzYWdlGAMgASgJIoACCglKb2luVG9rZW4SCgoCaWQYASABKAkSMwoGbGFiZWxzGAIgAygLMiMuYm9vdGZsZWV0LnYxLkpvaW5Ub2tlbi5MYWJlbHNFbnRyeRINCgVzdGF0ZRgDIAEoCRISCgpjcmVhdGVkX2J5GAQgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBSABKAMSFQoNZXhwaXJlc19hdF9tcxgGIAEoAxIMCgR1c2VzGAcgASgNEgwKBHVzZWQYCCABKA0SFgoOYXV0b19hcHByb3ZhbHMYCSABKA0aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASITChFMaXN0VG9rZW5zUmVxdWVzdCI9ChJMaXN0VG9rZW5zUmVzcG9uc2USJwoGdG9rZW5zGAEgAygLMhcuYm9vdGZsZWV0LnYxLkpvaW5Ub2tlbiI2ChJSZXZva2VUb2tlblJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIjcKE1Jldm9rZVRva2VuUmVzcG9uc2USDwoHbWVzc2FnZRgBIAEoCRIPCgdjaGFuZ2VkGAIgASgIIhIKEExpc3RKb2luc1JlcXVlc3QiNgoRTGlzdEpvaW5zUmVzcG9uc2USIQoFam9pbnMYASADKAsyEi5ib290ZmxlZXQudjEuSm9pbiKyAgoESm9pbhIPCgdob3N0X2lkGAEgASgJEhMKC2ZpbmdlcnByaW50GAIgASgJEhEKCWhvc3RfbmFtZRgDIAEoCRIuCgZsYWJlbHMYBCADKAsyHi5ib290ZmxlZXQudjEuSm9pbi5MYWJlbHNFbnRyeRIQCgh0b2tlbl9pZBgFIAEoCRINCgVzdGF0ZRgGIAEoCRIXCg9yZXF1ZXN0ZWRfYXRfbXMYByABKAMSFQoNZXhwaXJlc19hdF9tcxgIIAEoAxIMCgRmcm9tGAkgASgJEg8KB21lc3NhZ2UYCiABKAkSEgoKZGVjaWRlZF9ieRgLIAEoCRIOCgZyZWFzb24YDCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJAChJBcHByb3ZlSm9pblJlcXVlc3QSDAoEaG9zdBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnJlYXNvbhgDIAEoCSJIChNBcHByb3ZlSm9pblJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIPCgdjaGFuZ2VkGAMgASgIIi8KD0RlbnlKb2luUmVxdWVzdBIMCgRob3N0GAEgASgJEg4KBnJlYXNvbhgCIAEoCSJFChBEZW55Sm9pblJlc3BvbnNlEg8KB2hvc3RfaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIPCgdjaGFuZ2VkGAMgASgIMvMUCg9PcGVyYXRvclNlcnZpY2USTAoJR2V0U3RhdHVzEh4uYm9vdGZsZWV0LnYxLkdldFN0YXR1c1JlcXVlc3QaHy5ib290ZmxlZXQudjEuR2V0U3RhdHVzUmVzcG9uc2USVAoLV2F0Y2hTdGF0dXMSIC5ib290ZmxlZXQudjEuV2F0Y2hTdGF0dXNSZXF1ZXN0GiEuYm9vdGZsZWV0LnYxLldhdGNoU3RhdHVzUmVzcG9uc2UwARJMCglMaXN0SG9zdHMSHi5ib290ZmxlZXQudjEuTGlzdEhvc3RzUmVxdWVzdBofLmJvb3RmbGVldC52MS5MaXN0SG9zdHNSZXNwb25zZRJVCgxMaXN0Um9sbG91dHMSIS5ib290ZmxlZXQudjEuTGlzdFJvbGxvdXRzUmVxdWVzdBoiLmJvb3RmbGVldC52MS5MaXN0Um9sbG91dHNSZXNwb25zZRJPCgpMaXN0SW1hZ2VzEh8uYm9vdGZsZWV0LnYxLkxpc3RJbWFnZXNSZXF1ZXN0GiAuYm9vdGZsZWV0LnYxLkxpc3RJbWFnZXNSZXNwb25zZRJMCglGaW5kSG9zdHMSHi5ib290ZmxlZXQudjEuRmluZEhvc3RzUmVxdWVzdBofLmJvb3RmbGVldC52MS5GaW5kSG9zdHNSZXNwb25zZRI9CgRTeW5jEhkuYm9vdGZsZWV0LnYxLlN5bmNSZXF1ZXN0GhouYm9vdGZsZWV0LnYxLlN5bmNSZXNwb25zZRJVCgxQYXVzZVJvbGxvdXQSIS5ib290ZmxlZXQudjEuUGF1c2VSb2xsb3V0UmVxdWVzdBoiLmJvb3RmbGVldC52MS5QYXVzZVJvbGxvdXRSZXNwb25zZRJYCg1SZXN1bWVSb2xsb3V0EiIuYm9vdGZsZWV0LnYxLlJlc3VtZVJvbGxvdXRSZXF1ZXN0GiMuYm9vdGZsZWV0LnYxLlJlc3VtZVJvbGxvdXRSZXNwb25zZRJbCg5Qcm9tb3RlUm9sbG91dBIjLmJvb3RmbGVldC52MS5Qcm9tb3RlUm9sbG91dFJlcXVlc3QaJC5ib290ZmxlZXQudjEuUHJvbW90ZVJvbGxvdXRSZXNwb25zZRJbCg5BcHByb3ZlUm9sbG91dBIjLmJvb3RmbGVldC52MS5BcHByb3ZlUm9sbG91dFJlcXVlc3QaJC5ib290ZmxlZXQudjEuQXBwcm92ZVJvbGxvdXRSZXNwb25zZRJVCgxBYm9ydFJvbGxvdXQSIS5ib290ZmxlZXQudjEuQWJvcnRSb2xsb3V0UmVxdWVzdBoiLmJvb3RmbGVldC52MS5BYm9ydFJvbGxvdXRSZXNwb25zZRJeCg9Sb2xsQmFja1JvbGxvdXQSJC5ib290ZmxlZXQudjEuUm9sbEJhY2tSb2xsb3V0UmVxdWVzdBolLmJvb3RmbGVldC52MS5Sb2xsQmFja1JvbGxvdXRSZXNwb25zZRJVCgxSZXRyeVJvbGxvdXQSIS5ib290ZmxlZXQudjEuUmV0cnlSb2xsb3V0UmVxdWVzdBoiLmJvb3RmbGVldC52MS5SZXRyeVJvbGxvdXRSZXNwb25zZRJPCgpEZW55RGlnZXN0Eh8uYm9vdGZsZWV0LnYxLkRlbnlEaWdlc3RSZXF1ZXN0GiAuYm9vdGZsZWV0LnYxLkRlbnlEaWdlc3RSZXNwb25zZRJSCgtBbGxvd0RpZ2VzdBIgLmJvb3RmbGVldC52MS5BbGxvd0RpZ2VzdFJlcXVlc3QaIS5ib290ZmxlZXQudjEuQWxsb3dEaWdlc3RSZXNwb25zZRI9CgRIYWx0EhkuYm9vdGZsZWV0LnYxLkhhbHRSZXF1ZXN0GhouYm9vdGZsZWV0LnYxLkhhbHRSZXNwb25zZRJDCgZVbmhhbHQSGy5ib290ZmxlZXQudjEuVW5oYWx0UmVxdWVzdBocLmJvb3RmbGVldC52MS5VbmhhbHRSZXNwb25zZRI6CgNXaHkSGC5ib290ZmxlZXQudjEuV2h5UmVxdWVzdBoZLmJvb3RmbGVldC52MS5XaHlSZXNwb25zZRJACgVUcmFjZRIaLmJvb3RmbGVldC52MS5UcmFjZVJlcXVlc3QaGy5ib290ZmxlZXQudjEuVHJhY2VSZXNwb25zZRJMCglFbnJvbEhvc3QSHi5ib290ZmxlZXQudjEuRW5yb2xIb3N0UmVxdWVzdBofLmJvb3RmbGVldC52MS5FbnJvbEhvc3RSZXNwb25zZRJSCgtDcmVhdGVUb2tlbhIgLmJvb3RmbGVldC52MS5DcmVhdGVUb2tlblJlcXVlc3QaIS5ib290ZmxlZXQudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJPCgpMaXN0VG9rZW5zEh8uYm9vdGZsZWV0LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GiAuYm9vdGZsZWV0LnYxLkxpc3RUb2tlbnNSZXNwb25zZRJSCgtSZXZva2VUb2tlbhIgLmJvb3RmbGVldC52MS5SZXZva2VUb2tlblJlcXVlc3QaIS5ib290ZmxlZXQudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJMCglMaXN0Sm9pbnMSHi5ib290ZmxlZXQudjEuTGlzdEpvaW5zUmVxdWVzdBofLmJvb3RmbGVldC52MS5MaXN0Sm9pbnNSZXNwb25zZRJSCgtBcHByb3ZlSm9pbhIgLmJvb3RmbGVldC52MS5BcHByb3ZlSm9pblJlcXVlc3QaIS5ib290ZmxlZXQudjEuQXBwcm92ZUpvaW5SZXNwb25zZRJJCghEZW55Sm9pbhIdLmJvb3RmbGVldC52MS5EZW55Sm9pblJlcXVlc3QaHi5ib290ZmxlZXQudjEuRGVueUpvaW5SZXNwb25zZRJPCgpSZXZva2VIb3N0Eh8uYm9vdGZsZWV0LnYxLlJldm9rZUhvc3RSZXF1ZXN0GiAuYm9vdGZsZWV0LnYxLlJldm9rZUhvc3RSZXNwb25zZRJYCg1Jc3N1ZU9wZXJhdG9yEiIuYm9vdGZsZWV0LnYxLklzc3VlT3BlcmF0b3JSZXF1ZXN0GiMuYm9vdGZsZWV0LnYxLklzc3VlT3BlcmF0b3JSZXNwb25zZRJDCgZXaG9BbUkSGy5ib290ZmxlZXQudjEuV2hvQW1JUmVxdWVzdBocLmJvb3RmbGVldC52MS5XaG9BbUlSZXNwb25zZRJMCglMaXN0QXVkaXQSHi5ib290ZmxlZXQudjEuTGlzdEF1ZGl0UmVxdWVzdBofLmJvb3RmbGVldC52MS5MaXN0QXVkaXRSZXNwb25zZRJRCgpXYXRjaEF1ZGl0Eh8uYm9vdGZsZWV0LnYxLldhdGNoQXVkaXRSZXF1ZXN0GiAuYm9vdGZsZWV0LnYxLldhdGNoQXVkaXRSZXNwb25zZTABElQKC0V4cG9ydEF1ZGl0EiAuYm9vdGZsZWV0LnYxLkV4cG9ydEF1ZGl0UmVxdWVzdBohLmJvb3RmbGVldC52MS5FeHBvcnRBdWRpdFJlc3BvbnNlMAFiBnByb3RvMw", [file_bootfleet_v1_images]);
 
 /**
  * @generated from message bootfleet.v1.GetStatusRequest
@@ -97,6 +99,13 @@ export type Status = Message<"bootfleet.v1.Status"> & {
    * @generated from field: uint64 term = 4;
    */
   term: bigint;
+
+  /**
+   * Every source, in the order of the configuration; `source` is the first of them.
+   *
+   * @generated from field: repeated bootfleet.v1.SourceStatus sources = 5;
+   */
+  sources: SourceStatus[];
 };
 
 /**
@@ -111,13 +120,15 @@ export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
  */
 export type SourceStatus = Message<"bootfleet.v1.SourceStatus"> & {
   /**
-   * Without credentials.
+   * Without credentials; of a folder, its path.
    *
    * @generated from field: string url = 1;
    */
   url: string;
 
   /**
+   * Empty for a folder.
+   *
    * @generated from field: string branch = 2;
    */
   branch: string;
@@ -164,6 +175,27 @@ export type SourceStatus = Message<"bootfleet.v1.SourceStatus"> & {
    * @generated from field: int64 next_poll_at_ms = 9;
    */
   nextPollAtMs: bigint;
+
+  /**
+   * As the configuration names it.
+   *
+   * @generated from field: string name = 10;
+   */
+  name: string;
+
+  /**
+   * One sentence per fleet for which something newer was found that is not old enough yet.
+   *
+   * @generated from field: repeated string waiting = 11;
+   */
+  waiting: string[];
+
+  /**
+   * Who signed accepted_commit, with the key's fingerprint; empty where commits are not verified.
+   *
+   * @generated from field: string accepted_signer = 12;
+   */
+  acceptedSigner: string;
 };
 
 /**
@@ -207,7 +239,8 @@ export type FleetStatus = Message<"bootfleet.v1.FleetStatus"> & {
   name: string;
 
   /**
-   * One of Synced, Progressing, Paused, RolledBack, Failed, Suspended, Held, Empty, Pending.
+   * One of Synced, Progressing, AwaitingApproval, Paused, Halted, Aborted, RolledBack, Failed, Suspended, Held,
+   * Empty, Pending.
    *
    * @generated from field: string state = 2;
    */
@@ -301,6 +334,27 @@ export type FleetStatus = Message<"bootfleet.v1.FleetStatus"> & {
    * @generated from field: string accepted_commit = 17;
    */
   acceptedCommit: string;
+
+  /**
+   * Absent when nothing is halted; of the fleet itself, or of every fleet.
+   *
+   * @generated from field: bootfleet.v1.VerbRecord halted = 18;
+   */
+  halted?: VerbRecord | undefined;
+
+  /**
+   * What people ordered of the fleet, oldest first; the newest 32.
+   *
+   * @generated from field: repeated bootfleet.v1.VerbRecord log = 19;
+   */
+  log: VerbRecord[];
+
+  /**
+   * Absent before the first rollout, and where git does not have the fleet.
+   *
+   * @generated from field: bootfleet.v1.FleetLimits limits = 20;
+   */
+  limits?: FleetLimits | undefined;
 };
 
 /**
@@ -309,6 +363,169 @@ export type FleetStatus = Message<"bootfleet.v1.FleetStatus"> & {
  */
 export const FleetStatusSchema: GenMessage<FleetStatus> = /*@__PURE__*/
   messageDesc(file_bootfleet_v1_operator, 7);
+
+/**
+ * How much of each limit is used, and when windows and freezes turn; as git has them now.
+ *
+ * @generated from message bootfleet.v1.FleetLimits
+ */
+export type FleetLimits = Message<"bootfleet.v1.FleetLimits"> & {
+  /**
+   * Hosts past an activate grant and not yet healthy, and how many may be.
+   *
+   * @generated from field: uint32 unavailable = 1;
+   */
+  unavailable: number;
+
+  /**
+   * @generated from field: uint32 unavailable_max = 2;
+   */
+  unavailableMax: number;
+
+  /**
+   * @generated from field: uint32 downloading = 3;
+   */
+  downloading: number;
+
+  /**
+   * @generated from field: uint32 downloads_max = 4;
+   */
+  downloadsMax: number;
+
+  /**
+   * Activations a minute now; 0: no rate.
+   *
+   * @generated from field: uint32 per_minute = 5;
+   */
+  perMinute: number;
+
+  /**
+   * By label: those of which something is unavailable, the fullest first; at most 20.
+   *
+   * @generated from field: repeated bootfleet.v1.LabelBudget budgets = 6;
+   */
+  budgets: LabelBudget[];
+
+  /**
+   * Empty where git has none.
+   *
+   * @generated from field: repeated bootfleet.v1.WindowTurn windows = 7;
+   */
+  windows: WindowTurn[];
+
+  /**
+   * In force or to come, soonest first; at most 5.
+   *
+   * @generated from field: repeated bootfleet.v1.FreezeTurn freezes = 8;
+   */
+  freezes: FreezeTurn[];
+};
+
+/**
+ * Describes the message bootfleet.v1.FleetLimits.
+ * Use `create(FleetLimitsSchema)` to create a new message.
+ */
+export const FleetLimitsSchema: GenMessage<FleetLimits> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 8);
+
+/**
+ * @generated from message bootfleet.v1.LabelBudget
+ */
+export type LabelBudget = Message<"bootfleet.v1.LabelBudget"> & {
+  /**
+   * @generated from field: string topology_key = 1;
+   */
+  topologyKey: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+
+  /**
+   * Restarting or not connected.
+   *
+   * @generated from field: uint32 unavailable = 3;
+   */
+  unavailable: number;
+
+  /**
+   * @generated from field: uint32 unavailable_max = 4;
+   */
+  unavailableMax: number;
+};
+
+/**
+ * Describes the message bootfleet.v1.LabelBudget.
+ * Use `create(LabelBudgetSchema)` to create a new message.
+ */
+export const LabelBudgetSchema: GenMessage<LabelBudget> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 9);
+
+/**
+ * @generated from message bootfleet.v1.WindowTurn
+ */
+export type WindowTurn = Message<"bootfleet.v1.WindowTurn"> & {
+  /**
+   * Download or Activate.
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * @generated from field: bool open = 2;
+   */
+  open: boolean;
+
+  /**
+   * Open: the last moment to begin. Closed: when one opens that is long enough. 0: never.
+   *
+   * @generated from field: int64 turns_at_ms = 3;
+   */
+  turnsAtMs: bigint;
+
+  /**
+   * In the zone of the window; empty while it is open.
+   *
+   * @generated from field: string opens = 4;
+   */
+  opens: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.WindowTurn.
+ * Use `create(WindowTurnSchema)` to create a new message.
+ */
+export const WindowTurnSchema: GenMessage<WindowTurn> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 10);
+
+/**
+ * @generated from message bootfleet.v1.FreezeTurn
+ */
+export type FreezeTurn = Message<"bootfleet.v1.FreezeTurn"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: int64 from_ms = 2;
+   */
+  fromMs: bigint;
+
+  /**
+   * @generated from field: int64 to_ms = 3;
+   */
+  toMs: bigint;
+};
+
+/**
+ * Describes the message bootfleet.v1.FreezeTurn.
+ * Use `create(FreezeTurnSchema)` to create a new message.
+ */
+export const FreezeTurnSchema: GenMessage<FreezeTurn> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 11);
 
 /**
  * @generated from message bootfleet.v1.DeniedDigest
@@ -328,6 +545,20 @@ export type DeniedDigest = Message<"bootfleet.v1.DeniedDigest"> & {
    * @generated from field: int64 denied_at_ms = 3;
    */
   deniedAtMs: bigint;
+
+  /**
+   * Rollback, Operator, Git or Host: who or what denied it.
+   *
+   * @generated from field: string origin = 4;
+   */
+  origin: string;
+
+  /**
+   * Empty when no person did.
+   *
+   * @generated from field: string actor = 5;
+   */
+  actor: string;
 };
 
 /**
@@ -335,7 +566,7 @@ export type DeniedDigest = Message<"bootfleet.v1.DeniedDigest"> & {
  * Use `create(DeniedDigestSchema)` to create a new message.
  */
 export const DeniedDigestSchema: GenMessage<DeniedDigest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 8);
+  messageDesc(file_bootfleet_v1_operator, 12);
 
 /**
  * @generated from message bootfleet.v1.RolloutStatus
@@ -374,7 +605,7 @@ export type RolloutStatus = Message<"bootfleet.v1.RolloutStatus"> & {
   state: string;
 
   /**
-   * User, Failure, Unreachable, Deadline; empty when not paused.
+   * User, Failure, Approval, Inconclusive, Unreachable or Deadline; empty when not paused.
    *
    * @generated from field: string paused_for = 7;
    */
@@ -433,6 +664,34 @@ export type RolloutStatus = Message<"bootfleet.v1.RolloutStatus"> & {
    * @generated from field: repeated bootfleet.v1.HostInRollout attention = 17;
    */
   attention: HostInRollout[];
+
+  /**
+   * What people ordered, oldest first; the newest 32.
+   *
+   * @generated from field: repeated bootfleet.v1.VerbRecord log = 18;
+   */
+  log: VerbRecord[];
+
+  /**
+   * It cannot end before: soaks that are left, and the window or freeze that hosts wait for. 0: nothing is known.
+   *
+   * @generated from field: int64 ends_earliest_at_ms = 19;
+   */
+  endsEarliestAtMs: bigint;
+
+  /**
+   * Why it may end later, or why nothing is known; empty: it ends then if nothing goes wrong, or has ended.
+   *
+   * @generated from field: string end_unknown_because = 20;
+   */
+  endUnknownBecause: string;
+
+  /**
+   * When the wave that runs has passed its deadline; 0: none runs.
+   *
+   * @generated from field: int64 wave_deadline_at_ms = 21;
+   */
+  waveDeadlineAtMs: bigint;
 };
 
 /**
@@ -440,7 +699,43 @@ export type RolloutStatus = Message<"bootfleet.v1.RolloutStatus"> & {
  * Use `create(RolloutStatusSchema)` to create a new message.
  */
 export const RolloutStatusSchema: GenMessage<RolloutStatus> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 9);
+  messageDesc(file_bootfleet_v1_operator, 13);
+
+/**
+ * One order of an operator.
+ *
+ * @generated from message bootfleet.v1.VerbRecord
+ */
+export type VerbRecord = Message<"bootfleet.v1.VerbRecord"> & {
+  /**
+   * @generated from field: int64 at_ms = 1;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: string actor = 2;
+   */
+  actor: string;
+
+  /**
+   * pause, resume, retry, promote, approve, abort, rollback, deny, allow, halt or unhalt.
+   *
+   * @generated from field: string verb = 3;
+   */
+  verb: string;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.VerbRecord.
+ * Use `create(VerbRecordSchema)` to create a new message.
+ */
+export const VerbRecordSchema: GenMessage<VerbRecord> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 14);
 
 /**
  * @generated from message bootfleet.v1.WaveStatus
@@ -452,7 +747,7 @@ export type WaveStatus = Message<"bootfleet.v1.WaveStatus"> & {
   name: string;
 
   /**
-   * Pending, Running, Soaking, Succeeded, Skipped, Failed or Cancelled.
+   * Pending, Running, WaitingWindow, Soaking, Analysing, AwaitingApproval, Succeeded, Skipped, Failed or Cancelled.
    *
    * @generated from field: string state = 2;
    */
@@ -489,6 +784,49 @@ export type WaveStatus = Message<"bootfleet.v1.WaveStatus"> & {
    * @generated from field: string message = 8;
    */
   message: string;
+
+  /**
+   * @generated from field: int64 soak_ms = 9;
+   */
+  soakMs: bigint;
+
+  /**
+   * @generated from field: int64 soaked_ms = 10;
+   */
+  soakedMs: bigint;
+
+  /**
+   * Absent when the wave asks for none.
+   *
+   * @generated from field: bootfleet.v1.WaveApproval approval = 11;
+   */
+  approval?: WaveApproval | undefined;
+
+  /**
+   * @generated from field: repeated bootfleet.v1.AnalysisStatus analyses = 12;
+   */
+  analyses: AnalysisStatus[];
+
+  /**
+   * When the window opens that the wave waits for; 0 when it waits for none.
+   *
+   * @generated from field: int64 window_opens_at_ms = 13;
+   */
+  windowOpensAtMs: bigint;
+
+  /**
+   * A larger share of the wave left behind silent pauses the rollout.
+   *
+   * @generated from field: uint32 skipped_max_percent = 14;
+   */
+  skippedMaxPercent: number;
+
+  /**
+   * Who moved it past its gate; absent when nobody did.
+   *
+   * @generated from field: bootfleet.v1.VerbRecord promoted = 15;
+   */
+  promoted?: VerbRecord | undefined;
 };
 
 /**
@@ -496,7 +834,110 @@ export type WaveStatus = Message<"bootfleet.v1.WaveStatus"> & {
  * Use `create(WaveStatusSchema)` to create a new message.
  */
 export const WaveStatusSchema: GenMessage<WaveStatus> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 10);
+  messageDesc(file_bootfleet_v1_operator, 15);
+
+/**
+ * @generated from message bootfleet.v1.WaveApproval
+ */
+export type WaveApproval = Message<"bootfleet.v1.WaveApproval"> & {
+  /**
+   * 0 while the wave does not ask. Time that the controller was down does not count.
+   *
+   * @generated from field: int64 asked_at_ms = 1;
+   */
+  askedAtMs: bigint;
+
+  /**
+   * @generated from field: int64 expires_at_ms = 2;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * Absent until enough people did; the last of them.
+   *
+   * @generated from field: bootfleet.v1.VerbRecord approved = 3;
+   */
+  approved?: VerbRecord | undefined;
+
+  /**
+   * So many different people must.
+   *
+   * @generated from field: uint32 approvers = 4;
+   */
+  approvers: number;
+
+  /**
+   * Everyone who did, oldest first.
+   *
+   * @generated from field: repeated bootfleet.v1.VerbRecord approvals = 5;
+   */
+  approvals: VerbRecord[];
+};
+
+/**
+ * Describes the message bootfleet.v1.WaveApproval.
+ * Use `create(WaveApprovalSchema)` to create a new message.
+ */
+export const WaveApprovalSchema: GenMessage<WaveApproval> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 16);
+
+/**
+ * @generated from message bootfleet.v1.AnalysisStatus
+ */
+export type AnalysisStatus = Message<"bootfleet.v1.AnalysisStatus"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Passed, Failed or Inconclusive; empty before the first measurement.
+   *
+   * @generated from field: string outcome = 2;
+   */
+  outcome: string;
+
+  /**
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+
+  /**
+   * @generated from field: uint32 passed = 4;
+   */
+  passed: number;
+
+  /**
+   * @generated from field: uint32 failed = 5;
+   */
+  failed: number;
+
+  /**
+   * @generated from field: uint32 inconclusive = 6;
+   */
+  inconclusive: number;
+
+  /**
+   * More failures than this fail the wave.
+   *
+   * @generated from field: uint32 failure_limit = 7;
+   */
+  failureLimit: number;
+
+  /**
+   * What lets the wave go on.
+   *
+   * @generated from field: bool passed_after_soak = 8;
+   */
+  passedAfterSoak: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.AnalysisStatus.
+ * Use `create(AnalysisStatusSchema)` to create a new message.
+ */
+export const AnalysisStatusSchema: GenMessage<AnalysisStatus> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 17);
 
 /**
  * @generated from message bootfleet.v1.HostInRollout
@@ -536,6 +977,13 @@ export type HostInRollout = Message<"bootfleet.v1.HostInRollout"> & {
    * @generated from field: uint64 total_bytes = 7;
    */
   totalBytes: bigint;
+
+  /**
+   * Most telling line of what the host saw of its failed boots; empty when it did not fail or saw nothing.
+   *
+   * @generated from field: string evidence = 8;
+   */
+  evidence: string;
 };
 
 /**
@@ -543,7 +991,7 @@ export type HostInRollout = Message<"bootfleet.v1.HostInRollout"> & {
  * Use `create(HostInRolloutSchema)` to create a new message.
  */
 export const HostInRolloutSchema: GenMessage<HostInRollout> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 11);
+  messageDesc(file_bootfleet_v1_operator, 18);
 
 /**
  * @generated from message bootfleet.v1.ListHostsRequest
@@ -562,7 +1010,7 @@ export type ListHostsRequest = Message<"bootfleet.v1.ListHostsRequest"> & {
  * Use `create(ListHostsRequestSchema)` to create a new message.
  */
 export const ListHostsRequestSchema: GenMessage<ListHostsRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 12);
+  messageDesc(file_bootfleet_v1_operator, 19);
 
 /**
  * @generated from message bootfleet.v1.ListHostsResponse
@@ -581,7 +1029,7 @@ export type ListHostsResponse = Message<"bootfleet.v1.ListHostsResponse"> & {
  * Use `create(ListHostsResponseSchema)` to create a new message.
  */
 export const ListHostsResponseSchema: GenMessage<ListHostsResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 13);
+  messageDesc(file_bootfleet_v1_operator, 20);
 
 /**
  * @generated from message bootfleet.v1.HostStatus
@@ -674,11 +1122,46 @@ export type HostStatus = Message<"bootfleet.v1.HostStatus"> & {
   deniedDigests: string[];
 
   /**
-   * Conditions beside the phase: Unreachable, MultipleOwners, NoFleet.
+   * Conditions beside the phase: Unreachable, MultipleOwners, NoFleet, Pinned, Held.
    *
    * @generated from field: repeated string conditions = 17;
    */
   conditions: string[];
+
+  /**
+   * What boots next, as git names it; empty when it is not known.
+   *
+   * @generated from field: string default_digest = 18;
+   */
+  defaultDigest: string;
+
+  /**
+   * Files in /etc that both the host and the image changed; the host's was kept.
+   *
+   * @generated from field: repeated string etc_conflicts = 19;
+   */
+  etcConflicts: string[];
+
+  /**
+   * What the host saw of boots that failed, most telling line first; empty when none did.
+   *
+   * @generated from field: repeated string evidence = 20;
+   */
+  evidence: string[];
+
+  /**
+   * Why it refused a plan that a director signed for it, with the code; empty while it refuses none.
+   *
+   * @generated from field: string refused_plan = 21;
+   */
+  refusedPlan: string;
+
+  /**
+   * Those that git declares of it; they win over `labels`, which its enrolment gave it.
+   *
+   * @generated from field: map<string, string> declared_labels = 22;
+   */
+  declaredLabels: { [key: string]: string };
 };
 
 /**
@@ -686,7 +1169,7 @@ export type HostStatus = Message<"bootfleet.v1.HostStatus"> & {
  * Use `create(HostStatusSchema)` to create a new message.
  */
 export const HostStatusSchema: GenMessage<HostStatus> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 14);
+  messageDesc(file_bootfleet_v1_operator, 21);
 
 /**
  * @generated from message bootfleet.v1.ListRolloutsRequest
@@ -703,7 +1186,7 @@ export type ListRolloutsRequest = Message<"bootfleet.v1.ListRolloutsRequest"> & 
  * Use `create(ListRolloutsRequestSchema)` to create a new message.
  */
 export const ListRolloutsRequestSchema: GenMessage<ListRolloutsRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 15);
+  messageDesc(file_bootfleet_v1_operator, 22);
 
 /**
  * @generated from message bootfleet.v1.ListRolloutsResponse
@@ -722,7 +1205,7 @@ export type ListRolloutsResponse = Message<"bootfleet.v1.ListRolloutsResponse"> 
  * Use `create(ListRolloutsResponseSchema)` to create a new message.
  */
 export const ListRolloutsResponseSchema: GenMessage<ListRolloutsResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 16);
+  messageDesc(file_bootfleet_v1_operator, 23);
 
 /**
  * @generated from message bootfleet.v1.SyncRequest
@@ -735,7 +1218,7 @@ export type SyncRequest = Message<"bootfleet.v1.SyncRequest"> & {
  * Use `create(SyncRequestSchema)` to create a new message.
  */
 export const SyncRequestSchema: GenMessage<SyncRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 17);
+  messageDesc(file_bootfleet_v1_operator, 24);
 
 /**
  * @generated from message bootfleet.v1.SyncResponse
@@ -745,6 +1228,13 @@ export type SyncResponse = Message<"bootfleet.v1.SyncResponse"> & {
    * @generated from field: bootfleet.v1.SourceStatus source = 1;
    */
   source?: SourceStatus | undefined;
+
+  /**
+   * Every source; `source` is the first of them.
+   *
+   * @generated from field: repeated bootfleet.v1.SourceStatus sources = 2;
+   */
+  sources: SourceStatus[];
 };
 
 /**
@@ -752,7 +1242,7 @@ export type SyncResponse = Message<"bootfleet.v1.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 18);
+  messageDesc(file_bootfleet_v1_operator, 25);
 
 /**
  * @generated from message bootfleet.v1.PauseRolloutRequest
@@ -766,6 +1256,8 @@ export type PauseRolloutRequest = Message<"bootfleet.v1.PauseRolloutRequest"> & 
   target: string;
 
   /**
+   * Why, for the record; must be given.
+   *
    * @generated from field: string reason = 2;
    */
   reason: string;
@@ -776,7 +1268,7 @@ export type PauseRolloutRequest = Message<"bootfleet.v1.PauseRolloutRequest"> & 
  * Use `create(PauseRolloutRequestSchema)` to create a new message.
  */
 export const PauseRolloutRequestSchema: GenMessage<PauseRolloutRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 19);
+  messageDesc(file_bootfleet_v1_operator, 26);
 
 /**
  * @generated from message bootfleet.v1.PauseRolloutResponse
@@ -786,6 +1278,20 @@ export type PauseRolloutResponse = Message<"bootfleet.v1.PauseRolloutResponse"> 
    * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
    */
   rollout?: RolloutStatus | undefined;
+
+  /**
+   * What was done, or what was so already, in one sentence.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * False: it was so already.
+   *
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
 };
 
 /**
@@ -793,7 +1299,7 @@ export type PauseRolloutResponse = Message<"bootfleet.v1.PauseRolloutResponse"> 
  * Use `create(PauseRolloutResponseSchema)` to create a new message.
  */
 export const PauseRolloutResponseSchema: GenMessage<PauseRolloutResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 20);
+  messageDesc(file_bootfleet_v1_operator, 27);
 
 /**
  * @generated from message bootfleet.v1.ResumeRolloutRequest
@@ -815,7 +1321,7 @@ export type ResumeRolloutRequest = Message<"bootfleet.v1.ResumeRolloutRequest"> 
  * Use `create(ResumeRolloutRequestSchema)` to create a new message.
  */
 export const ResumeRolloutRequestSchema: GenMessage<ResumeRolloutRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 21);
+  messageDesc(file_bootfleet_v1_operator, 28);
 
 /**
  * @generated from message bootfleet.v1.ResumeRolloutResponse
@@ -825,6 +1331,16 @@ export type ResumeRolloutResponse = Message<"bootfleet.v1.ResumeRolloutResponse"
    * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
    */
   rollout?: RolloutStatus | undefined;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
 };
 
 /**
@@ -832,7 +1348,664 @@ export type ResumeRolloutResponse = Message<"bootfleet.v1.ResumeRolloutResponse"
  * Use `create(ResumeRolloutResponseSchema)` to create a new message.
  */
 export const ResumeRolloutResponseSchema: GenMessage<ResumeRolloutResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 22);
+  messageDesc(file_bootfleet_v1_operator, 29);
+
+/**
+ * @generated from message bootfleet.v1.PromoteRolloutRequest
+ */
+export type PromoteRolloutRequest = Message<"bootfleet.v1.PromoteRolloutRequest"> & {
+  /**
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * Why, for the record; must be given.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * The wave that is meant; empty: the one that the rollout is at.
+   *
+   * @generated from field: string wave = 3;
+   */
+  wave: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.PromoteRolloutRequest.
+ * Use `create(PromoteRolloutRequestSchema)` to create a new message.
+ */
+export const PromoteRolloutRequestSchema: GenMessage<PromoteRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 30);
+
+/**
+ * @generated from message bootfleet.v1.PromoteRolloutResponse
+ */
+export type PromoteRolloutResponse = Message<"bootfleet.v1.PromoteRolloutResponse"> & {
+  /**
+   * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
+   */
+  rollout?: RolloutStatus | undefined;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.PromoteRolloutResponse.
+ * Use `create(PromoteRolloutResponseSchema)` to create a new message.
+ */
+export const PromoteRolloutResponseSchema: GenMessage<PromoteRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 31);
+
+/**
+ * @generated from message bootfleet.v1.ApproveRolloutRequest
+ */
+export type ApproveRolloutRequest = Message<"bootfleet.v1.ApproveRolloutRequest"> & {
+  /**
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * The wave that is meant; empty: the one that the rollout is at.
+   *
+   * @generated from field: string wave = 3;
+   */
+  wave: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.ApproveRolloutRequest.
+ * Use `create(ApproveRolloutRequestSchema)` to create a new message.
+ */
+export const ApproveRolloutRequestSchema: GenMessage<ApproveRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 32);
+
+/**
+ * @generated from message bootfleet.v1.ApproveRolloutResponse
+ */
+export type ApproveRolloutResponse = Message<"bootfleet.v1.ApproveRolloutResponse"> & {
+  /**
+   * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
+   */
+  rollout?: RolloutStatus | undefined;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.ApproveRolloutResponse.
+ * Use `create(ApproveRolloutResponseSchema)` to create a new message.
+ */
+export const ApproveRolloutResponseSchema: GenMessage<ApproveRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 33);
+
+/**
+ * @generated from message bootfleet.v1.AbortRolloutRequest
+ */
+export type AbortRolloutRequest = Message<"bootfleet.v1.AbortRolloutRequest"> & {
+  /**
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * Why, for the record; must be given.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.AbortRolloutRequest.
+ * Use `create(AbortRolloutRequestSchema)` to create a new message.
+ */
+export const AbortRolloutRequestSchema: GenMessage<AbortRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 34);
+
+/**
+ * @generated from message bootfleet.v1.AbortRolloutResponse
+ */
+export type AbortRolloutResponse = Message<"bootfleet.v1.AbortRolloutResponse"> & {
+  /**
+   * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
+   */
+  rollout?: RolloutStatus | undefined;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.AbortRolloutResponse.
+ * Use `create(AbortRolloutResponseSchema)` to create a new message.
+ */
+export const AbortRolloutResponseSchema: GenMessage<AbortRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 35);
+
+/**
+ * @generated from message bootfleet.v1.RollBackRolloutRequest
+ */
+export type RollBackRolloutRequest = Message<"bootfleet.v1.RollBackRolloutRequest"> & {
+  /**
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * Why, for the record; must be given.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RollBackRolloutRequest.
+ * Use `create(RollBackRolloutRequestSchema)` to create a new message.
+ */
+export const RollBackRolloutRequestSchema: GenMessage<RollBackRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 36);
+
+/**
+ * @generated from message bootfleet.v1.RollBackRolloutResponse
+ */
+export type RollBackRolloutResponse = Message<"bootfleet.v1.RollBackRolloutResponse"> & {
+  /**
+   * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
+   */
+  rollout?: RolloutStatus | undefined;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.RollBackRolloutResponse.
+ * Use `create(RollBackRolloutResponseSchema)` to create a new message.
+ */
+export const RollBackRolloutResponseSchema: GenMessage<RollBackRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 37);
+
+/**
+ * @generated from message bootfleet.v1.RetryRolloutRequest
+ */
+export type RetryRolloutRequest = Message<"bootfleet.v1.RetryRolloutRequest"> & {
+  /**
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Name or id of one host; empty: every host that failed. A host also names its rollout when target is empty.
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RetryRolloutRequest.
+ * Use `create(RetryRolloutRequestSchema)` to create a new message.
+ */
+export const RetryRolloutRequestSchema: GenMessage<RetryRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 38);
+
+/**
+ * @generated from message bootfleet.v1.RetryRolloutResponse
+ */
+export type RetryRolloutResponse = Message<"bootfleet.v1.RetryRolloutResponse"> & {
+  /**
+   * @generated from field: bootfleet.v1.RolloutStatus rollout = 1;
+   */
+  rollout?: RolloutStatus | undefined;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.RetryRolloutResponse.
+ * Use `create(RetryRolloutResponseSchema)` to create a new message.
+ */
+export const RetryRolloutResponseSchema: GenMessage<RetryRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 39);
+
+/**
+ * @generated from message bootfleet.v1.DenyDigestRequest
+ */
+export type DenyDigestRequest = Message<"bootfleet.v1.DenyDigestRequest"> & {
+  /**
+   * @generated from field: string fleet = 1;
+   */
+  fleet: string;
+
+  /**
+   * sha256:… in full, or so many of its first characters that only one digest that the fleet knows begins so.
+   *
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * Why, for the record; must be given.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.DenyDigestRequest.
+ * Use `create(DenyDigestRequestSchema)` to create a new message.
+ */
+export const DenyDigestRequestSchema: GenMessage<DenyDigestRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 40);
+
+/**
+ * @generated from message bootfleet.v1.DenyDigestResponse
+ */
+export type DenyDigestResponse = Message<"bootfleet.v1.DenyDigestResponse"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.DenyDigestResponse.
+ * Use `create(DenyDigestResponseSchema)` to create a new message.
+ */
+export const DenyDigestResponseSchema: GenMessage<DenyDigestResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 41);
+
+/**
+ * @generated from message bootfleet.v1.AllowDigestRequest
+ */
+export type AllowDigestRequest = Message<"bootfleet.v1.AllowDigestRequest"> & {
+  /**
+   * @generated from field: string fleet = 1;
+   */
+  fleet: string;
+
+  /**
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * Why, for the record; must be given.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.AllowDigestRequest.
+ * Use `create(AllowDigestRequestSchema)` to create a new message.
+ */
+export const AllowDigestRequestSchema: GenMessage<AllowDigestRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 42);
+
+/**
+ * @generated from message bootfleet.v1.AllowDigestResponse
+ */
+export type AllowDigestResponse = Message<"bootfleet.v1.AllowDigestResponse"> & {
+  /**
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.AllowDigestResponse.
+ * Use `create(AllowDigestResponseSchema)` to create a new message.
+ */
+export const AllowDigestResponseSchema: GenMessage<AllowDigestResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 43);
+
+/**
+ * @generated from message bootfleet.v1.HaltRequest
+ */
+export type HaltRequest = Message<"bootfleet.v1.HaltRequest"> & {
+  /**
+   * Empty: all of them.
+   *
+   * @generated from field: string fleet = 1;
+   */
+  fleet: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.HaltRequest.
+ * Use `create(HaltRequestSchema)` to create a new message.
+ */
+export const HaltRequestSchema: GenMessage<HaltRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 44);
+
+/**
+ * @generated from message bootfleet.v1.HaltResponse
+ */
+export type HaltResponse = Message<"bootfleet.v1.HaltResponse"> & {
+  /**
+   * @generated from field: string message = 1;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 2;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.HaltResponse.
+ * Use `create(HaltResponseSchema)` to create a new message.
+ */
+export const HaltResponseSchema: GenMessage<HaltResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 45);
+
+/**
+ * @generated from message bootfleet.v1.UnhaltRequest
+ */
+export type UnhaltRequest = Message<"bootfleet.v1.UnhaltRequest"> & {
+  /**
+   * @generated from field: string fleet = 1;
+   */
+  fleet: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.UnhaltRequest.
+ * Use `create(UnhaltRequestSchema)` to create a new message.
+ */
+export const UnhaltRequestSchema: GenMessage<UnhaltRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 46);
+
+/**
+ * @generated from message bootfleet.v1.UnhaltResponse
+ */
+export type UnhaltResponse = Message<"bootfleet.v1.UnhaltResponse"> & {
+  /**
+   * @generated from field: string message = 1;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 2;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.UnhaltResponse.
+ * Use `create(UnhaltResponseSchema)` to create a new message.
+ */
+export const UnhaltResponseSchema: GenMessage<UnhaltResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 47);
+
+/**
+ * @generated from message bootfleet.v1.WhyRequest
+ */
+export type WhyRequest = Message<"bootfleet.v1.WhyRequest"> & {
+  /**
+   * Name or id.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.WhyRequest.
+ * Use `create(WhyRequestSchema)` to create a new message.
+ */
+export const WhyRequestSchema: GenMessage<WhyRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 48);
+
+/**
+ * @generated from message bootfleet.v1.WhyResponse
+ */
+export type WhyResponse = Message<"bootfleet.v1.WhyResponse"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string host_name = 2;
+   */
+  hostName: string;
+
+  /**
+   * @generated from field: string fleet = 3;
+   */
+  fleet: string;
+
+  /**
+   * Type of the reason, as BlockingReason names it; Progressing when nothing blocks.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Phase in the fleet's rollout.
+   *
+   * @generated from field: string phase = 5;
+   */
+  phase: string;
+
+  /**
+   * @generated from field: string message = 6;
+   */
+  message: string;
+
+  /**
+   * Since when; 0 when nobody wrote it down.
+   *
+   * @generated from field: int64 since_ms = 7;
+   */
+  sinceMs: bigint;
+
+  /**
+   * What happens next, and who makes it happen.
+   *
+   * @generated from field: string next = 8;
+   */
+  next: string;
+
+  /**
+   * Of the image that the host did not come up with, or failed the checks of; else empty.
+   *
+   * @generated from field: string failed_digest = 9;
+   */
+  failedDigest: string;
+
+  /**
+   * What it saw of that, in lines for people.
+   *
+   * @generated from field: repeated string evidence = 10;
+   */
+  evidence: string[];
+};
+
+/**
+ * Describes the message bootfleet.v1.WhyResponse.
+ * Use `create(WhyResponseSchema)` to create a new message.
+ */
+export const WhyResponseSchema: GenMessage<WhyResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 49);
+
+/**
+ * @generated from message bootfleet.v1.TraceRequest
+ */
+export type TraceRequest = Message<"bootfleet.v1.TraceRequest"> & {
+  /**
+   * Exactly one of them; a host by name or id.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string fleet = 2;
+   */
+  fleet: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.TraceRequest.
+ * Use `create(TraceRequestSchema)` to create a new message.
+ */
+export const TraceRequestSchema: GenMessage<TraceRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 50);
+
+/**
+ * @generated from message bootfleet.v1.TraceResponse
+ */
+export type TraceResponse = Message<"bootfleet.v1.TraceResponse"> & {
+  /**
+   * From the commit to the boot; it ends where nothing happened yet.
+   *
+   * @generated from field: repeated bootfleet.v1.TraceHop hops = 1;
+   */
+  hops: TraceHop[];
+};
+
+/**
+ * Describes the message bootfleet.v1.TraceResponse.
+ * Use `create(TraceResponseSchema)` to create a new message.
+ */
+export const TraceResponseSchema: GenMessage<TraceResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 51);
+
+/**
+ * @generated from message bootfleet.v1.TraceHop
+ */
+export type TraceHop = Message<"bootfleet.v1.TraceHop"> & {
+  /**
+   * Commit, Digest, Rollout, Wave, Order, Grant or Boot.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * What it is, in full: a commit, repository@digest, a rollout's id, …
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * 0 when nobody wrote it down.
+   *
+   * @generated from field: int64 at_ms = 4;
+   */
+  atMs: bigint;
+
+  /**
+   * Who did it, where that was a person.
+   *
+   * @generated from field: string actor = 5;
+   */
+  actor: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.TraceHop.
+ * Use `create(TraceHopSchema)` to create a new message.
+ */
+export const TraceHopSchema: GenMessage<TraceHop> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 52);
 
 /**
  * @generated from message bootfleet.v1.EnrolHostRequest
@@ -854,6 +2027,21 @@ export type EnrolHostRequest = Message<"bootfleet.v1.EnrolHostRequest"> & {
    * @generated from field: map<string, string> labels = 3;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Public key of the host's NATS user, which the host made and keeps the other half of.
+   *
+   * @generated from field: string nats_user_public_key = 4;
+   */
+  natsUserPublicKey: string;
+
+  /**
+   * How long the host may take to join, in place of the life of a certificate: the first one then lives so long and
+   * is good for nothing but to be renewed. 0: the host is there.
+   *
+   * @generated from field: int64 join_within_ms = 5;
+   */
+  joinWithinMs: bigint;
 };
 
 /**
@@ -861,7 +2049,62 @@ export type EnrolHostRequest = Message<"bootfleet.v1.EnrolHostRequest"> & {
  * Use `create(EnrolHostRequestSchema)` to create a new message.
  */
 export const EnrolHostRequestSchema: GenMessage<EnrolHostRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 23);
+  messageDesc(file_bootfleet_v1_operator, 53);
+
+/**
+ * @generated from message bootfleet.v1.RevokeHostRequest
+ */
+export type RevokeHostRequest = Message<"bootfleet.v1.RevokeHostRequest"> & {
+  /**
+   * Name or id.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Why, for the record; must be given.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RevokeHostRequest.
+ * Use `create(RevokeHostRequestSchema)` to create a new message.
+ */
+export const RevokeHostRequestSchema: GenMessage<RevokeHostRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 54);
+
+/**
+ * @generated from message bootfleet.v1.RevokeHostResponse
+ */
+export type RevokeHostResponse = Message<"bootfleet.v1.RevokeHostResponse"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * What was done, or what was so already.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.RevokeHostResponse.
+ * Use `create(RevokeHostResponseSchema)` to create a new message.
+ */
+export const RevokeHostResponseSchema: GenMessage<RevokeHostResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 55);
 
 /**
  * @generated from message bootfleet.v1.EnrolHostResponse
@@ -881,6 +2124,20 @@ export type EnrolHostResponse = Message<"bootfleet.v1.EnrolHostResponse"> & {
    * @generated from field: string certificate_authority_pem = 3;
    */
   certificateAuthorityPem: string;
+
+  /**
+   * Whom the host is to believe: every trust bundle in its DSSE envelope, the first one first.
+   *
+   * @generated from field: repeated bytes trust_bundles = 4;
+   */
+  trustBundles: Uint8Array[];
+
+  /**
+   * By which that user may hear and fetch the host's own plan, for as long as the certificate.
+   *
+   * @generated from field: string nats_user_jwt = 5;
+   */
+  natsUserJwt: string;
 };
 
 /**
@@ -888,7 +2145,741 @@ export type EnrolHostResponse = Message<"bootfleet.v1.EnrolHostResponse"> & {
  * Use `create(EnrolHostResponseSchema)` to create a new message.
  */
 export const EnrolHostResponseSchema: GenMessage<EnrolHostResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_operator, 24);
+  messageDesc(file_bootfleet_v1_operator, 56);
+
+/**
+ * @generated from message bootfleet.v1.ListAuditRequest
+ */
+export type ListAuditRequest = Message<"bootfleet.v1.ListAuditRequest"> & {
+  /**
+   * Newest entries; 0: 20.
+   *
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * Empty: of every fleet, and of none.
+   *
+   * @generated from field: string fleet = 2;
+   */
+  fleet: string;
+
+  /**
+   * host/NAME, fleet/NAME, rollout/ID, request/FINGERPRINT or operator/NAME. Empty: about whatever.
+   *
+   * @generated from field: string about = 3;
+   */
+  about: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.ListAuditRequest.
+ * Use `create(ListAuditRequestSchema)` to create a new message.
+ */
+export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 57);
+
+/**
+ * @generated from message bootfleet.v1.ListAuditResponse
+ */
+export type ListAuditResponse = Message<"bootfleet.v1.ListAuditResponse"> & {
+  /**
+   * Each is a line of the log, oldest first.
+   *
+   * @generated from field: repeated string lines = 1;
+   */
+  lines: string[];
+};
+
+/**
+ * Describes the message bootfleet.v1.ListAuditResponse.
+ * Use `create(ListAuditResponseSchema)` to create a new message.
+ */
+export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 58);
+
+/**
+ * @generated from message bootfleet.v1.WatchAuditRequest
+ */
+export type WatchAuditRequest = Message<"bootfleet.v1.WatchAuditRequest"> & {
+  /**
+   * Newest entries to begin with; 0: 20. With `after` it means nothing.
+   *
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * As of ListAudit.
+   *
+   * @generated from field: string about = 2;
+   */
+  about: string;
+
+  /**
+   * Where an earlier watch was: what came after it is sent first.
+   *
+   * @generated from field: bootfleet.v1.AuditPlace after = 3;
+   */
+  after?: AuditPlace | undefined;
+};
+
+/**
+ * Describes the message bootfleet.v1.WatchAuditRequest.
+ * Use `create(WatchAuditRequestSchema)` to create a new message.
+ */
+export const WatchAuditRequestSchema: GenMessage<WatchAuditRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 59);
+
+/**
+ * @generated from message bootfleet.v1.WatchAuditResponse
+ */
+export type WatchAuditResponse = Message<"bootfleet.v1.WatchAuditResponse"> & {
+  /**
+   * Oldest first; the first message may have none.
+   *
+   * @generated from field: repeated string lines = 1;
+   */
+  lines: string[];
+
+  /**
+   * Entries since `after` that are not at hand any more, about whatever; ExportAudit has those that are kept.
+   *
+   * @generated from field: uint64 missed = 2;
+   */
+  missed: bigint;
+
+  /**
+   * Up to where the log was looked at; absent while it is empty.
+   *
+   * @generated from field: bootfleet.v1.AuditPlace place = 3;
+   */
+  place?: AuditPlace | undefined;
+};
+
+/**
+ * Describes the message bootfleet.v1.WatchAuditResponse.
+ * Use `create(WatchAuditResponseSchema)` to create a new message.
+ */
+export const WatchAuditResponseSchema: GenMessage<WatchAuditResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 60);
+
+/**
+ * One entry of one chain; in another chain what comes after it is told by time.
+ *
+ * @generated from message bootfleet.v1.AuditPlace
+ */
+export type AuditPlace = Message<"bootfleet.v1.AuditPlace"> & {
+  /**
+   * @generated from field: string chain = 1;
+   */
+  chain: string;
+
+  /**
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: int64 at_ms = 3;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message bootfleet.v1.AuditPlace.
+ * Use `create(AuditPlaceSchema)` to create a new message.
+ */
+export const AuditPlaceSchema: GenMessage<AuditPlace> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 61);
+
+/**
+ * @generated from message bootfleet.v1.ExportAuditRequest
+ */
+export type ExportAuditRequest = Message<"bootfleet.v1.ExportAuditRequest"> & {
+  /**
+   * 0: from the beginning of what is kept.
+   *
+   * @generated from field: int64 since_ms = 1;
+   */
+  sinceMs: bigint;
+};
+
+/**
+ * Describes the message bootfleet.v1.ExportAuditRequest.
+ * Use `create(ExportAuditRequestSchema)` to create a new message.
+ */
+export const ExportAuditRequestSchema: GenMessage<ExportAuditRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 62);
+
+/**
+ * @generated from message bootfleet.v1.ExportAuditResponse
+ */
+export type ExportAuditResponse = Message<"bootfleet.v1.ExportAuditResponse"> & {
+  /**
+   * @generated from field: repeated string lines = 1;
+   */
+  lines: string[];
+};
+
+/**
+ * Describes the message bootfleet.v1.ExportAuditResponse.
+ * Use `create(ExportAuditResponseSchema)` to create a new message.
+ */
+export const ExportAuditResponseSchema: GenMessage<ExportAuditResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 63);
+
+/**
+ * @generated from message bootfleet.v1.IssueOperatorRequest
+ */
+export type IssueOperatorRequest = Message<"bootfleet.v1.IssueOperatorRequest"> & {
+  /**
+   * PEM; only its public key is used.
+   *
+   * @generated from field: string certificate_request_pem = 1;
+   */
+  certificateRequestPem: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * 0: 30 days.
+   *
+   * @generated from field: int64 life_ms = 3;
+   */
+  lifeMs: bigint;
+};
+
+/**
+ * Describes the message bootfleet.v1.IssueOperatorRequest.
+ * Use `create(IssueOperatorRequestSchema)` to create a new message.
+ */
+export const IssueOperatorRequestSchema: GenMessage<IssueOperatorRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 64);
+
+/**
+ * @generated from message bootfleet.v1.IssueOperatorResponse
+ */
+export type IssueOperatorResponse = Message<"bootfleet.v1.IssueOperatorResponse"> & {
+  /**
+   * @generated from field: string certificate_pem = 1;
+   */
+  certificatePem: string;
+
+  /**
+   * @generated from field: string certificate_authority_pem = 2;
+   */
+  certificateAuthorityPem: string;
+
+  /**
+   * @generated from field: int64 expires_at_ms = 3;
+   */
+  expiresAtMs: bigint;
+};
+
+/**
+ * Describes the message bootfleet.v1.IssueOperatorResponse.
+ * Use `create(IssueOperatorResponseSchema)` to create a new message.
+ */
+export const IssueOperatorResponseSchema: GenMessage<IssueOperatorResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 65);
+
+/**
+ * @generated from message bootfleet.v1.WhoAmIRequest
+ */
+export type WhoAmIRequest = Message<"bootfleet.v1.WhoAmIRequest"> & {
+};
+
+/**
+ * Describes the message bootfleet.v1.WhoAmIRequest.
+ * Use `create(WhoAmIRequestSchema)` to create a new message.
+ */
+export const WhoAmIRequestSchema: GenMessage<WhoAmIRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 66);
+
+/**
+ * @generated from message bootfleet.v1.WhoAmIResponse
+ */
+export type WhoAmIResponse = Message<"bootfleet.v1.WhoAmIResponse"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated bootfleet.v1.RoleBinding roles = 2;
+   */
+  roles: RoleBinding[];
+
+  /**
+   * Where the web page is served, on the machine that answers this; 0 where it is not.
+   *
+   * @generated from field: uint32 web_port = 3;
+   */
+  webPort: number;
+};
+
+/**
+ * Describes the message bootfleet.v1.WhoAmIResponse.
+ * Use `create(WhoAmIResponseSchema)` to create a new message.
+ */
+export const WhoAmIResponseSchema: GenMessage<WhoAmIResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 67);
+
+/**
+ * @generated from message bootfleet.v1.RoleBinding
+ */
+export type RoleBinding = Message<"bootfleet.v1.RoleBinding"> & {
+  /**
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * @generated from field: repeated string fleets = 2;
+   */
+  fleets: string[];
+};
+
+/**
+ * Describes the message bootfleet.v1.RoleBinding.
+ * Use `create(RoleBindingSchema)` to create a new message.
+ */
+export const RoleBindingSchema: GenMessage<RoleBinding> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 68);
+
+/**
+ * @generated from message bootfleet.v1.CreateTokenRequest
+ */
+export type CreateTokenRequest = Message<"bootfleet.v1.CreateTokenRequest"> & {
+  /**
+   * What every host gets that is let in with it.
+   *
+   * @generated from field: map<string, string> labels = 1;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * 0: an hour, which is also the most.
+   *
+   * @generated from field: int64 life_ms = 2;
+   */
+  lifeMs: bigint;
+
+  /**
+   * So many different keys may ask with it; 0: one.
+   *
+   * @generated from field: uint32 uses = 3;
+   */
+  uses: number;
+
+  /**
+   * So many of them are let in without a person.
+   *
+   * @generated from field: uint32 auto_approvals = 4;
+   */
+  autoApprovals: number;
+};
+
+/**
+ * Describes the message bootfleet.v1.CreateTokenRequest.
+ * Use `create(CreateTokenRequestSchema)` to create a new message.
+ */
+export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 69);
+
+/**
+ * @generated from message bootfleet.v1.CreateTokenResponse
+ */
+export type CreateTokenResponse = Message<"bootfleet.v1.CreateTokenResponse"> & {
+  /**
+   * What the host reads from its file.
+   *
+   * @generated from field: string token_text = 1;
+   */
+  tokenText: string;
+
+  /**
+   * @generated from field: bootfleet.v1.JoinToken token = 2;
+   */
+  token?: JoinToken | undefined;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.CreateTokenResponse.
+ * Use `create(CreateTokenResponseSchema)` to create a new message.
+ */
+export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 70);
+
+/**
+ * @generated from message bootfleet.v1.JoinToken
+ */
+export type JoinToken = Message<"bootfleet.v1.JoinToken"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Open, Used, Expired or Revoked.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+
+  /**
+   * @generated from field: string created_by = 4;
+   */
+  createdBy: string;
+
+  /**
+   * @generated from field: int64 created_at_ms = 5;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * @generated from field: int64 expires_at_ms = 6;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * @generated from field: uint32 uses = 7;
+   */
+  uses: number;
+
+  /**
+   * @generated from field: uint32 used = 8;
+   */
+  used: number;
+
+  /**
+   * @generated from field: uint32 auto_approvals = 9;
+   */
+  autoApprovals: number;
+};
+
+/**
+ * Describes the message bootfleet.v1.JoinToken.
+ * Use `create(JoinTokenSchema)` to create a new message.
+ */
+export const JoinTokenSchema: GenMessage<JoinToken> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 71);
+
+/**
+ * @generated from message bootfleet.v1.ListTokensRequest
+ */
+export type ListTokensRequest = Message<"bootfleet.v1.ListTokensRequest"> & {
+};
+
+/**
+ * Describes the message bootfleet.v1.ListTokensRequest.
+ * Use `create(ListTokensRequestSchema)` to create a new message.
+ */
+export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 72);
+
+/**
+ * @generated from message bootfleet.v1.ListTokensResponse
+ */
+export type ListTokensResponse = Message<"bootfleet.v1.ListTokensResponse"> & {
+  /**
+   * Oldest first.
+   *
+   * @generated from field: repeated bootfleet.v1.JoinToken tokens = 1;
+   */
+  tokens: JoinToken[];
+};
+
+/**
+ * Describes the message bootfleet.v1.ListTokensResponse.
+ * Use `create(ListTokensResponseSchema)` to create a new message.
+ */
+export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 73);
+
+/**
+ * @generated from message bootfleet.v1.RevokeTokenRequest
+ */
+export type RevokeTokenRequest = Message<"bootfleet.v1.RevokeTokenRequest"> & {
+  /**
+   * @generated from field: string token_id = 1;
+   */
+  tokenId: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.RevokeTokenRequest.
+ * Use `create(RevokeTokenRequestSchema)` to create a new message.
+ */
+export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 74);
+
+/**
+ * @generated from message bootfleet.v1.RevokeTokenResponse
+ */
+export type RevokeTokenResponse = Message<"bootfleet.v1.RevokeTokenResponse"> & {
+  /**
+   * @generated from field: string message = 1;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 2;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.RevokeTokenResponse.
+ * Use `create(RevokeTokenResponseSchema)` to create a new message.
+ */
+export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 75);
+
+/**
+ * @generated from message bootfleet.v1.ListJoinsRequest
+ */
+export type ListJoinsRequest = Message<"bootfleet.v1.ListJoinsRequest"> & {
+};
+
+/**
+ * Describes the message bootfleet.v1.ListJoinsRequest.
+ * Use `create(ListJoinsRequestSchema)` to create a new message.
+ */
+export const ListJoinsRequestSchema: GenMessage<ListJoinsRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 76);
+
+/**
+ * @generated from message bootfleet.v1.ListJoinsResponse
+ */
+export type ListJoinsResponse = Message<"bootfleet.v1.ListJoinsResponse"> & {
+  /**
+   * Oldest first; of one key only the newest.
+   *
+   * @generated from field: repeated bootfleet.v1.Join joins = 1;
+   */
+  joins: Join[];
+};
+
+/**
+ * Describes the message bootfleet.v1.ListJoinsResponse.
+ * Use `create(ListJoinsResponseSchema)` to create a new message.
+ */
+export const ListJoinsResponseSchema: GenMessage<ListJoinsResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 77);
+
+/**
+ * @generated from message bootfleet.v1.Join
+ */
+export type Join = Message<"bootfleet.v1.Join"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * The beginning of the id, as the host shows it too.
+   *
+   * @generated from field: string fingerprint = 2;
+   */
+  fingerprint: string;
+
+  /**
+   * @generated from field: string host_name = 3;
+   */
+  hostName: string;
+
+  /**
+   * Of its token.
+   *
+   * @generated from field: map<string, string> labels = 4;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * @generated from field: string token_id = 5;
+   */
+  tokenId: string;
+
+  /**
+   * Waiting, Approved or Denied.
+   *
+   * @generated from field: string state = 6;
+   */
+  state: string;
+
+  /**
+   * @generated from field: int64 requested_at_ms = 7;
+   */
+  requestedAtMs: bigint;
+
+  /**
+   * It is forgotten then.
+   *
+   * @generated from field: int64 expires_at_ms = 8;
+   */
+  expiresAtMs: bigint;
+
+  /**
+   * Address that it came from.
+   *
+   * @generated from field: string from = 9;
+   */
+  from: string;
+
+  /**
+   * What whoever decides should know; empty when it is a new key and a new name.
+   *
+   * @generated from field: string message = 10;
+   */
+  message: string;
+
+  /**
+   * Who decided, or token; empty while it waits.
+   *
+   * @generated from field: string decided_by = 11;
+   */
+  decidedBy: string;
+
+  /**
+   * @generated from field: string reason = 12;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.Join.
+ * Use `create(JoinSchema)` to create a new message.
+ */
+export const JoinSchema: GenMessage<Join> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 78);
+
+/**
+ * @generated from message bootfleet.v1.ApproveJoinRequest
+ */
+export type ApproveJoinRequest = Message<"bootfleet.v1.ApproveJoinRequest"> & {
+  /**
+   * Fingerprint or id, whole.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Empty: the name that the host asked for.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.ApproveJoinRequest.
+ * Use `create(ApproveJoinRequestSchema)` to create a new message.
+ */
+export const ApproveJoinRequestSchema: GenMessage<ApproveJoinRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 79);
+
+/**
+ * @generated from message bootfleet.v1.ApproveJoinResponse
+ */
+export type ApproveJoinResponse = Message<"bootfleet.v1.ApproveJoinResponse"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.ApproveJoinResponse.
+ * Use `create(ApproveJoinResponseSchema)` to create a new message.
+ */
+export const ApproveJoinResponseSchema: GenMessage<ApproveJoinResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 80);
+
+/**
+ * @generated from message bootfleet.v1.DenyJoinRequest
+ */
+export type DenyJoinRequest = Message<"bootfleet.v1.DenyJoinRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.DenyJoinRequest.
+ * Use `create(DenyJoinRequestSchema)` to create a new message.
+ */
+export const DenyJoinRequestSchema: GenMessage<DenyJoinRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 81);
+
+/**
+ * @generated from message bootfleet.v1.DenyJoinResponse
+ */
+export type DenyJoinResponse = Message<"bootfleet.v1.DenyJoinResponse"> & {
+  /**
+   * @generated from field: string host_id = 1;
+   */
+  hostId: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message bootfleet.v1.DenyJoinResponse.
+ * Use `create(DenyJoinResponseSchema)` to create a new message.
+ */
+export const DenyJoinResponseSchema: GenMessage<DenyJoinResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_operator, 82);
 
 /**
  * What people and CI ask and order. Opened with an operator's certificate.
@@ -931,6 +2922,26 @@ export const OperatorService: GenService<{
     output: typeof ListRolloutsResponseSchema;
   },
   /**
+   * ListImages is every digest that hosts have or fleets name, as far as the caller may see the fleets.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.ListImages
+   */
+  listImages: {
+    methodKind: "unary";
+    input: typeof ListImagesRequestSchema;
+    output: typeof ListImagesResponseSchema;
+  },
+  /**
+   * FindHosts says which hosts run an image, or one that contains a layer or is built on a base.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.FindHosts
+   */
+  findHosts: {
+    methodKind: "unary";
+    input: typeof FindHostsRequestSchema;
+    output: typeof FindHostsResponseSchema;
+  },
+  /**
    * Sync polls the source at once and answers after the poll ended.
    *
    * @generated from rpc bootfleet.v1.OperatorService.Sync
@@ -949,12 +2960,118 @@ export const OperatorService: GenService<{
     output: typeof PauseRolloutResponseSchema;
   },
   /**
+   * ResumeRollout lifts a halt of the fleet, where there is one, else a pause of its rollout.
+   *
    * @generated from rpc bootfleet.v1.OperatorService.ResumeRollout
    */
   resumeRollout: {
     methodKind: "unary";
     input: typeof ResumeRolloutRequestSchema;
     output: typeof ResumeRolloutResponseSchema;
+  },
+  /**
+   * PromoteRollout moves on whatever gate the rollout is at.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.PromoteRollout
+   */
+  promoteRollout: {
+    methodKind: "unary";
+    input: typeof PromoteRolloutRequestSchema;
+    output: typeof PromoteRolloutResponseSchema;
+  },
+  /**
+   * ApproveRollout answers the approval that the rollout waits for.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.ApproveRollout
+   */
+  approveRollout: {
+    methodKind: "unary";
+    input: typeof ApproveRolloutRequestSchema;
+    output: typeof ApproveRolloutResponseSchema;
+  },
+  /**
+   * AbortRollout ends the rollout; hosts keep what they run.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.AbortRollout
+   */
+  abortRollout: {
+    methodKind: "unary";
+    input: typeof AbortRolloutRequestSchema;
+    output: typeof AbortRolloutResponseSchema;
+  },
+  /**
+   * RollBackRollout denies the digest and takes the hosts back to stable.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.RollBackRollout
+   */
+  rollBackRollout: {
+    methodKind: "unary";
+    input: typeof RollBackRolloutRequestSchema;
+    output: typeof RollBackRolloutResponseSchema;
+  },
+  /**
+   * RetryRollout queues failed hosts again.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.RetryRollout
+   */
+  retryRollout: {
+    methodKind: "unary";
+    input: typeof RetryRolloutRequestSchema;
+    output: typeof RetryRolloutResponseSchema;
+  },
+  /**
+   * @generated from rpc bootfleet.v1.OperatorService.DenyDigest
+   */
+  denyDigest: {
+    methodKind: "unary";
+    input: typeof DenyDigestRequestSchema;
+    output: typeof DenyDigestResponseSchema;
+  },
+  /**
+   * @generated from rpc bootfleet.v1.OperatorService.AllowDigest
+   */
+  allowDigest: {
+    methodKind: "unary";
+    input: typeof AllowDigestRequestSchema;
+    output: typeof AllowDigestResponseSchema;
+  },
+  /**
+   * Halt withdraws every grant before its commit point and gives none until Unhalt.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.Halt
+   */
+  halt: {
+    methodKind: "unary";
+    input: typeof HaltRequestSchema;
+    output: typeof HaltResponseSchema;
+  },
+  /**
+   * @generated from rpc bootfleet.v1.OperatorService.Unhalt
+   */
+  unhalt: {
+    methodKind: "unary";
+    input: typeof UnhaltRequestSchema;
+    output: typeof UnhaltResponseSchema;
+  },
+  /**
+   * Why says what keeps a host from its next step.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.Why
+   */
+  why: {
+    methodKind: "unary";
+    input: typeof WhyRequestSchema;
+    output: typeof WhyResponseSchema;
+  },
+  /**
+   * Trace follows what a host or a fleet runs back to the commit.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.Trace
+   */
+  trace: {
+    methodKind: "unary";
+    input: typeof TraceRequestSchema;
+    output: typeof TraceResponseSchema;
   },
   /**
    * EnrolHost signs a host's first certificate and records its name and labels.
@@ -965,6 +3082,122 @@ export const OperatorService: GenService<{
     methodKind: "unary";
     input: typeof EnrolHostRequestSchema;
     output: typeof EnrolHostResponseSchema;
+  },
+  /**
+   * CreateToken makes what lets hosts ask to be enrolled; its secret is in the answer and nowhere else.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.CreateToken
+   */
+  createToken: {
+    methodKind: "unary";
+    input: typeof CreateTokenRequestSchema;
+    output: typeof CreateTokenResponseSchema;
+  },
+  /**
+   * @generated from rpc bootfleet.v1.OperatorService.ListTokens
+   */
+  listTokens: {
+    methodKind: "unary";
+    input: typeof ListTokensRequestSchema;
+    output: typeof ListTokensResponseSchema;
+  },
+  /**
+   * RevokeToken lets nobody in by the token any more, and denies what waits by it.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.RevokeToken
+   */
+  revokeToken: {
+    methodKind: "unary";
+    input: typeof RevokeTokenRequestSchema;
+    output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * ListJoins is the hosts that asked with a token in the last day.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.ListJoins
+   */
+  listJoins: {
+    methodKind: "unary";
+    input: typeof ListJoinsRequestSchema;
+    output: typeof ListJoinsResponseSchema;
+  },
+  /**
+   * ApproveJoin enrols a host that asked; it fetches its certificate by itself.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.ApproveJoin
+   */
+  approveJoin: {
+    methodKind: "unary";
+    input: typeof ApproveJoinRequestSchema;
+    output: typeof ApproveJoinResponseSchema;
+  },
+  /**
+   * @generated from rpc bootfleet.v1.OperatorService.DenyJoin
+   */
+  denyJoin: {
+    methodKind: "unary";
+    input: typeof DenyJoinRequestSchema;
+    output: typeof DenyJoinResponseSchema;
+  },
+  /**
+   * RevokeHost ends a host's connection, gives it no further certificate or plan, and forgets no such word.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.RevokeHost
+   */
+  revokeHost: {
+    methodKind: "unary";
+    input: typeof RevokeHostRequestSchema;
+    output: typeof RevokeHostResponseSchema;
+  },
+  /**
+   * IssueOperator signs the certificate of an operator, who has made the key.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.IssueOperator
+   */
+  issueOperator: {
+    methodKind: "unary";
+    input: typeof IssueOperatorRequestSchema;
+    output: typeof IssueOperatorResponseSchema;
+  },
+  /**
+   * WhoAmI says who the caller is and what it may do.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.WhoAmI
+   */
+  whoAmI: {
+    methodKind: "unary";
+    input: typeof WhoAmIRequestSchema;
+    output: typeof WhoAmIResponseSchema;
+  },
+  /**
+   * ListAudit is the end of the audit log, as far as the caller may see the fleets.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.ListAudit
+   */
+  listAudit: {
+    methodKind: "unary";
+    input: typeof ListAuditRequestSchema;
+    output: typeof ListAuditResponseSchema;
+  },
+  /**
+   * WatchAudit sends the end of the audit log and then each entry as it is written, as far as the caller may see.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.WatchAudit
+   */
+  watchAudit: {
+    methodKind: "server_streaming";
+    input: typeof WatchAuditRequestSchema;
+    output: typeof WatchAuditResponseSchema;
+  },
+  /**
+   * ExportAudit sends the audit log as it is kept, for bootfleet audit verify. The last line is of the export itself.
+   *
+   * @generated from rpc bootfleet.v1.OperatorService.ExportAudit
+   */
+  exportAudit: {
+    methodKind: "server_streaming";
+    input: typeof ExportAuditRequestSchema;
+    output: typeof ExportAuditResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bootfleet_v1_operator, 0);

@@ -1,0 +1,34 @@
+import type { Loader } from '../boot/loader.ts'
+
+export type Deployment = {
+  id: string
+  imageId: string
+  digest: string
+  manifestDigest: string
+  /** The label of its image; empty where it has none. */
+  version: string
+  subvolumeUuid: string
+  readonly: boolean
+  createdAt: string
+  pinned: boolean
+  staged: boolean
+  blessed: boolean
+  bad: string | null
+  activation: number | null
+  /** File name of its entry; null without a loader, and where it has none. */
+  entry: string | null
+  /** Null where its boots are not counted. */
+  triesLeft: number | null
+}
+
+export type Status = {
+  sysroot: string
+  loader: Loader['kind']
+  current: Deployment | null
+  default: Deployment | null
+  /** Where `rollback` leads. */
+  rollback: Deployment | null
+  /** The last activation, until a boot has shown what came of it. */
+  activated: { id: string; activation: number; bootId: string } | null
+  deployments: readonly Deployment[]
+}

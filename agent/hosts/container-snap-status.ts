@@ -1,0 +1,72 @@
+import * as z from 'zod'
+import { AgentError } from '../errors.ts'
+import type { Deployment } from '../update/facts.ts'
+import type { Call } from './container-snap-program.ts'
+
+const KnownDeployment = z.object({
+  id: z.string(),
+  digest: z.string(),
+  manifestDigest: z.string(),
+  blessed: z.boolean(),
+  bad: z.string().nullable(),
+  /** The label of its image; empty where it has none. */
+  version: z.string().max(256).exactOptional(),
+  /** Its file on the ESP; null where there is none. */
+  entry: z.string().nullable(),
+  /** Null where its entry is not counted. */
+  triesLeft: z.number().nullable(),
+})
+export type KnownDeployment = z.infer<typeof KnownDeployment>
+
+const Status = z.object({
+  current: z.object({ id: z.string() }).nullable(),
+  default: z.object({ id: z.string() }).nullable(),
+  /** The last activation, until it was blessed or left. */
+  activated: z.object({ id: z.string(), bootId: z.string() }).nullable(),
+  deployments: z.array(KnownDeployment),
+})
+export type Status = {
+  readonly current: KnownDeployment | null
+  readonly default: KnownDeployment | null
+  readonly activated: { readonly id: string; readonly bootId: string } | null
+  readonly deployments: readonly KnownDeployment[]
+}
+
+/** What `container-snap status --json` says. */
+export async function readStatus(call: Call, signal: AbortSignal): Promise<Status> {
+  const attempt = 'reading what is deployed'
+  const text = await call(['status', '--json'], { code: 'InspectFailed', attempt, signal })
+  const parsed = Status.safeParse(parseJson(text))
+  if (!parsed.success) {
+    const found = z.prettifyError(parsed.error).slice(0, 300)
+    throw new AgentError('InspectFailed', `${attempt}: ${found}`)
+  }
+  const { current, default: next, activated, deployments } = parsed.data
+  const find = (root: { id: string } | null) => deployments.find(({ id }) => id === root?.id) ?? null
+  return { current: find(current), default: find(next), activated, deployments }
+}
+
+/** The program says an empty string where it does not know. */
+export function toDeployment({ id, digest, manifestDigest }: KnownDeployment): Deployment {
+  return { deploymentId: id, digest: digest || null, manifestDigest: manifestDigest || null }
+}
+
+/** What the boot loader and the ledger say of a deployment that did not stay. */
+export function loaderEvidence({ deployments }: Status, deploymentId: string): readonly string[] {
+  const found = deployments.find(({ id }) => id === deploymentId)
+  if (found === undefined) return [`deployment ${deploymentId} is gone`]
+  const { entry, triesLeft, bad } = found
+  const tries = triesLeft === null ? '' : `, ${triesLeft} tries left`
+  const marked = bad === null ? [] : [`marked bad: ${bad}`]
+  // Lists show the first line alone, and without an entry the mark says more.
+  if (entry === null) return [...marked, `no boot entry of ${deploymentId}`]
+  return [`boot entry ${entry}${tries}`, ...marked]
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,64 @@
+import { createUser, fromSeed } from '@nats-io/nkeys'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeDurably } from '../durable-file.ts'
+import { AgentError, toAgentError } from '../errors.ts'
+import { readIfThere } from './trust-material.ts'
+
+/** Made here, never leaves the host. */
+const SEED_FILE = 'nats.key'
+/** What whoever enrols the host sends along with its certificate request. */
+const PUBLIC_FILE = 'nats.pub'
+/** What the answer brings: good for as long as the certificate, and only with the key. */
+export const NATS_JWT_FILE = 'nats.jwt'
+
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** How this host proves to NATS who it is. */
+export type NatsUser = {
+  readonly publicKey: string
+  readonly seed: Uint8Array
+  /** The one on disk, so that a connection that was closed at the end of one comes back with its successor. */
+  readonly jwt: () => string
+  /**
+   * Puts the successor in place.
+   * @throws AgentError IdentityInvalid when it is none.
+   */
+  readonly take: (jwt: string) => Promise<void>
+}
+
+/**
+ * Load the key of this host's NATS user from `directory`; made at the first start, with its public half beside it.
+ * @throws AgentError IdentityInvalid when the file holds something else.
+ */
+export async function openNatsUser(directory: string): Promise<NatsUser> {
+  const path = join(directory, SEED_FILE)
+  try {
+    const text = (await readIfThere(path)) ?? (await makeSeed(path))
+    const seed = Buffer.from(text.trim(), 'utf8')
+    const publicKey = fromSeed(seed).getPublicKey()
+    if (!publicKey.startsWith('U')) throw new Error('it is no key of a user')
+    const publicPath = join(directory, PUBLIC_FILE)
+    if ((await readIfThere(publicPath))?.trim() !== publicKey) {
+      await writeDurably(publicPath, `${publicKey}\n`, 0o644)
+    }
+    const jwtPath = join(directory, NATS_JWT_FILE)
+    return {
+      publicKey,
+      seed,
+      jwt: () => readFileSync(jwtPath, 'utf8').trim(),
+      async take(jwt) {
+        if (JWT.test(jwt)) return writeDurably(jwtPath, `${jwt}\n`, 0o644)
+        throw new AgentError('IdentityInvalid', 'taking the JWT of the NATS user: the answer holds none')
+      },
+    }
+  } catch (error) {
+    throw toAgentError('IdentityInvalid', `loading the key of the NATS user ${path}`, error)
+  }
+}
+
+async function makeSeed(path: string): Promise<string> {
+  const seed = `${Buffer.from(createUser().getSeed()).toString('utf8')}\n`
+  await writeDurably(path, seed, 0o600)
+  return seed
+}

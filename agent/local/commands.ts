@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gatherChecks } from '../checks.ts'
+import type { Network } from '../checks.ts'
+import type { AgentConfig } from '../config.ts'
+import { containerSnapProgram } from '../hosts/container-snap-program.ts'
+import { readStatus } from '../hosts/container-snap-status.ts'
+import type { Status } from '../hosts/container-snap-status.ts'
+import { openHost, openMachine } from '../hosts/open-host.ts'
+import { authoritiesOnDisk, signingOnDisk } from '../identity/trust.ts'
+import { networkOf } from '../network.ts'
+import { peekState } from '../state-file.ts'
+import { awaitVerdict } from './health-service.ts'
+import { statusLines, whyLines } from './words.ts'
+
+/** What people and the service manager ask on the host; none of it needs a network. */
+export type LocalCommand = 'status' | 'why' | 'check' | 'health'
+
+export type LocalOptions = {
+  readonly config: AgentConfig
+  /** For `health`: until when the agent must have started. */
+  readonly agentWithinMs: number
+  readonly signal: AbortSignal
+}
+
+/** Lines for stdout, and the exit status. */
+export type Answer = { readonly lines: readonly string[]; readonly exitCode: 0 | 1 }
+
+export async function answer(command: LocalCommand, options: LocalOptions): Promise<Answer> {
+  const { config, signal } = options
+  switch (command) {
+    case 'status': {
+      const [state, status] = [await peekState(statePath(config)), await statusOf(config, signal)]
+      const signing = await signingOnDisk(trustPath(config)).catch((error: Error) => error.message)
+      const lines = statusLines(state, status, { nowMs: Date.now(), ...config.plans })
+      return { lines: [...lines, `trust   ${signing}`], exitCode: 0 }
+    }
+    case 'why':
+      return { lines: whyLines(await peekState(statePath(config)), Date.now()), exitCode: 0 }
+    case 'check':
+      return check(config, signal)
+    case 'health':
+      return health(options)
+  }
+}
+
+function statePath({ stateDir }: AgentConfig): string {
+  return join(stateDir, 'state.json')
+}
+
+function trustPath({ stateDir }: AgentConfig): string {
+  return join(stateDir, 'trust.jsonl')
+}
+
+async function statusOf({ host }: AgentConfig, signal: AbortSignal): Promise<Status | null> {
+  if (host.driver === 'simulated') return null
+  const { command, env } = host
+  return readStatus(containerSnapProgram({ command, sysroot: openMachine(host).sysroot, env }), signal)
+}
+
+/** The checks of the plan, once and now. */
+async function check(config: AgentConfig, signal: AbortSignal): Promise<Answer> {
+  const state = await peekState(statePath(config))
+  if (state === null || state.accepted === null) return { lines: ['no plan has come yet'], exitCode: 0 }
+  const { health: policy, image } = state.accepted
+  const driver = await openHost(config.host, config.stateDir)
+  const network = await networkOnDisk(config)
+  const asked = { health: policy, repository: image.repository }
+  const checks = await gatherChecks(asked, { driver, ...(network === null ? {} : { network }) })
+  const lines: string[] = []
+  let exitCode: 0 | 1 = 0
+  for (const { name, run } of checks) {
+    const outcome = await run(signal)
+    if (outcome.kind === 'failed') exitCode = 1
+    const word = { passed: 'passed', noted: 'wanted', failed: 'failed' }[outcome.kind]
+    lines.push(`${word}  ${name}${outcome.kind === 'passed' ? '' : `: ${outcome.detail}`}`)
+  }
+  return { lines: lines.length === 0 ? ['the plan asks for no checks'] : lines, exitCode }
+}
+
+/** Null on a host that is not enrolled yet. */
+async function networkOnDisk(config: AgentConfig): Promise<Network | null> {
+  const read = (name: string) => readFile(join(config.identityDir, name), 'utf8')
+  try {
+    const [keyPem, certificatePem, caPem] = await Promise.all(
+      ['key.pem', 'certificate.pem', 'ca.pem'].map(read) as [
+        Promise<string>,
+        Promise<string>,
+        Promise<string>,
+      ],
+    )
+    const authorities = await authoritiesOnDisk(trustPath(config))
+    return networkOf(config, () => ({ keyPem, certificatePem, caPem: authorities ?? caPem }))
+  } catch {
+    return null
+  }
+}
+
+async function health({ config, agentWithinMs, signal }: LocalOptions): Promise<Answer> {
+  if (config.host.driver === 'simulated')
+    return { lines: ['a simulated host is never on trial'], exitCode: 0 }
+  const opinion = await awaitVerdict({ config, machine: openMachine(config.host), agentWithinMs, signal })
+  if (opinion.kind === 'waiting') return { lines: ['stopped before the verdict'], exitCode: 0 }
+  return { lines: [opinion.message], exitCode: opinion.kind === 'passed' ? 0 : 1 }
+}

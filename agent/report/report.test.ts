@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { Phase, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { acceptedPlan, settle, turn } from '../testing/machine-model.ts'
+import type { World } from '../testing/machine-model.ts'
+import { digestOf } from '../testing/plans.ts'
+import { BEHAVIOUR, NOW_MS, accept, newWorld, worldIn } from '../testing/world.ts'
+import { toReport } from './report.ts'
+
+const host = {
+  hostName: 'till-1',
+  architecture: 'amd64',
+  osId: '',
+  osVersion: '',
+  agentVersion: '',
+  driver: '',
+}
+
+const report = ({ disk }: World) => toReport(disk, host)
+
+/** Back on the image before, whose checks have not ended. */
+function fallen(): World {
+  const world = newWorld()
+  accept(world, acceptedPlan('3'))
+  for (let turns = 0; world.disk.at.phase !== 'RolledBack' && turns < 20; turns += 1) {
+    turn(world, BEHAVIOUR, NOW_MS)
+  }
+  return world
+}
+
+describe('a report', () => {
+  it('says what boots next, also between the activation and the reboot', () => {
+    expect(report(newWorld()).defaultDigest).toBe(digestOf('0'))
+    expect(report(worldIn('Rebooting')).defaultDigest).toBe(digestOf('1'))
+    expect(report(worldIn('Healthy')).defaultDigest).toBe(digestOf('1'))
+    const world = newWorld()
+    world.disk = { ...world.disk, booted: { ...world.disk.booted, default: null } }
+    expect(report(world).defaultDigest).toBe('')
+  })
+
+  it('says what in /etc was changed on both sides', () => {
+    const world = newWorld()
+    world.disk = { ...world.disk, etcConflicts: ['/etc/motd'] }
+    expect(report(world).etcConflicts).toEqual(['/etc/motd'])
+  })
+
+  it('is of a verification until the image is blessed, and of a way back until it is judged', () => {
+    expect(report(worldIn('Blessing'))).toMatchObject({
+      phase: Phase.VERIFYING,
+      health: { verdict: Verdict.UNKNOWN },
+    })
+    const world = fallen()
+    const { plan, failure } = world.disk.at as Extract<World['disk']['at'], { phase: 'RolledBack' }>
+    world.disk = { ...world.disk, at: { phase: 'Judging', plan, failure, deadlineAtMs: 0 } }
+    expect(report(world).phase).toBe(Phase.ROLLING_BACK)
+  })
+
+  it('after a fallback has the evidence, and the verdict on what runs as soon as there is one', () => {
+    const world = fallen()
+    expect(report(world)).toMatchObject({
+      phase: Phase.ROLLED_BACK,
+      health: { verdict: Verdict.FAILED, failedChecks: [{ name: 'web-up' }] },
+      failure: { code: 'HealthFailed', evidence: ['3-work2 was tried'] },
+    })
+    settle(world, BEHAVIOUR, NOW_MS)
+    expect(report(world)).toMatchObject({
+      health: { verdict: Verdict.PASSED, failedChecks: [{ name: 'web-up' }] },
+      failure: { evidence: ['3-work2 was tried'] },
+    })
+    const sick = fallen()
+    settle(sick, { ...BEHAVIOUR, sick: ['0', '3'] }, NOW_MS)
+    expect(report(sick)).toMatchObject({
+      health: { verdict: Verdict.FAILED },
+      failure: { evidence: ['3-work2 was tried', 'running now, check web-up failed: exit status 1'] },
+    })
+  })
+})

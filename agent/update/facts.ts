@@ -1,0 +1,26 @@
+export type Deployment = {
+  readonly deploymentId: string
+  /** Null where the host does not know from which image it was made. */
+  readonly digest: string | null
+  readonly manifestDigest: string | null
+}
+
+export type KnownDeployment = Deployment & {
+  /** It proved itself here. */
+  readonly blessed: boolean
+  /** Why it must not be booted again; null while nothing is known against it. */
+  readonly bad: string | null
+  /** The version label of its image; absent: it has none, or nobody can say. */
+  readonly version?: string
+}
+
+/** What the host says about itself: the only truth that `resume` trusts. */
+export type HostFacts = {
+  readonly bootId: string
+  /** Null: the root that runs is no deployment. */
+  readonly current: Deployment | null
+  readonly default: Deployment | null
+  readonly deployments: readonly KnownDeployment[]
+  /** What was seen of the boots since an activation that something else came up after; a line each. */
+  readonly evidence: readonly string[]
+}

@@ -1,0 +1,96 @@
+import { apply, explain, open } from '../../controller/rollout/engine.ts'
+import { matchesSelector } from '../../controller/desired-state/label-selector.ts'
+import type { DesiredState } from '../../controller/desired-state/types.ts'
+import { forecast } from '../simulator/forecast.ts'
+import type { FleetForecast } from '../simulator/forecast.ts'
+import type { ResolvedImage } from '../../controller/rollout/wanted.ts'
+import type { SimulatedImage } from '../simulator/scenario.ts'
+import type { InventoryHost } from './inventory.ts'
+import { offlineWanted } from './wanted.ts'
+import type { GivenImages } from './wanted.ts'
+
+export type OutlookRequest = {
+  readonly desiredState: DesiredState
+  readonly hosts: readonly InventoryHost[]
+  readonly given: GivenImages
+  readonly startMs: number
+  readonly seed: number
+  /** Share of hosts on which what is new fails its checks. */
+  readonly failureRate: number
+  /** 0: hosts lose no time, so that every instant is the earliest possible. */
+  readonly slowness: number
+}
+
+export type Outlook = {
+  readonly startMs: number
+  readonly fleets: readonly (FleetForecast & {
+    /** What git names, where only a registry could say which digest that is. */
+    readonly unresolved: string | null
+  })[]
+  /** Hosts that no fleet, or more than one, selects. */
+  readonly ownerless: readonly { readonly name: string; readonly fleets: readonly string[] }[]
+  /** For people; empty when nobody knows one. */
+  readonly versionOf: (digest: string) => string
+}
+
+/** What the engine would do with this repository and these hosts. */
+export function outlookOf(request: OutlookRequest): Outlook {
+  const { desiredState, failureRate, given, hosts, seed, slowness, startMs } = request
+  const { before, imageOf, unresolved, wanted } = offlineWanted({ desiredState, hosts, given })
+  const usual = new Set(before.flatMap(({ image }) => (image === null ? [] : [image.digest])))
+  const images = new Map<string, SimulatedImage>()
+  const add = (image: ResolvedImage | null): void => {
+    if (image === null || images.has(image.digest)) return
+    const isNew = !usual.has(image.digest)
+    images.set(image.digest, {
+      image,
+      failureRate: isNew ? failureRate : 0,
+      bootFailureRate: 0,
+      networkLossRate: 0,
+    })
+  }
+  for (const fleet of [...before, ...wanted.fleets]) {
+    for (const image of [fleet.image, ...fleet.pins, ...fleet.requires.map(({ via }) => via)]) add(image)
+  }
+  const unknown = imageOf(`sha256:${'0'.repeat(64)}`, 'unknown')
+  const running = hosts.map((host) =>
+    host.running === null ? unknown : imageOf(host.running.digest, 'running'),
+  )
+  const fleets = forecast(
+    {
+      seed,
+      startMs,
+      hosts: hosts.map(({ architecture, connected, labels, name }, index) => ({
+        id: name,
+        name,
+        labels,
+        architecture,
+        running: running[index] ?? unknown,
+        isConnected: connected,
+      })),
+      before,
+      wanted,
+      images: [...images.values()],
+      slowness,
+      approvedAfterMs: 0,
+    },
+    { open, apply, explain },
+  )
+  const versions = new Map([...images.values()].map(({ image }) => [image.digest, image.version]))
+  for (const host of hosts) if (host.running !== null) versions.set(host.running.digest, host.running.version)
+  return {
+    startMs,
+    fleets: fleets.map((fleet) => ({ ...fleet, unresolved: unresolved.get(fleet.name) ?? null })),
+    ownerless: ownerless(desiredState, hosts),
+    versionOf: (digest) => versions.get(digest) ?? '',
+  }
+}
+
+function ownerless(desiredState: DesiredState, hosts: readonly InventoryHost[]): Outlook['ownerless'] {
+  return hosts.flatMap(({ labels, name }) => {
+    const declared = desiredState.hosts.find((host) => host.name === name)
+    const own = { ...labels, ...declared?.labels }
+    const fleets = desiredState.fleets.filter(({ selector }) => matchesSelector(selector, own))
+    return fleets.length === 1 ? [] : [{ name, fleets: fleets.map((fleet) => fleet.name) }]
+  })
+}

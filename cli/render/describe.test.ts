@@ -1,0 +1,45 @@
+import { create } from '@bufbuild/protobuf'
+import { expect, it } from 'vitest'
+import { HostStatusSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { describeHost } from './describe.ts'
+import { plain } from './style.ts'
+
+const booted = `sha256:${'a'.repeat(64)}`
+const next = `sha256:${'b'.repeat(64)}`
+const linesOf = (host: Parameters<typeof create<typeof HostStatusSchema>>[1]): readonly string[] =>
+  describeHost(create(HostStatusSchema, host), plain)
+    .split('\n')
+    .map((line) => line.replace(/ {2,}/, ' '))
+
+it('says what boots next, which files of /etc conflict and what was seen of failed boots', () => {
+  const lines = linesOf({
+    name: 'till-17',
+    bootedDigest: booted,
+    defaultDigest: next,
+    etcConflicts: ['/etc/ssh/sshd_config', '/etc/motd'],
+    evidence: ['entry bootfleet-9c41d0aa7b12-4 used its 3 tries', 'Kernel panic - not syncing'],
+    refusedPlan: 'ImageUnsigned: there is none',
+  })
+  expect(lines).toContain('Refused plan: ImageUnsigned: there is none')
+  expect(lines).toContain(`Boots next: ${next}`)
+  expect(lines).toContain('/etc conflict: /etc/ssh/sshd_config')
+  expect(lines).toContain('/etc conflict: /etc/motd')
+  expect(lines).toContain('Evidence: entry bootfleet-9c41d0aa7b12-4 used its 3 tries')
+  expect(lines).toContain('Evidence: Kernel panic - not syncing')
+})
+
+it('does not say what boots next where that is what runs, or is not known', () => {
+  for (const defaultDigest of [booted, '']) {
+    expect(linesOf({ name: 'till-17', bootedDigest: booted, defaultDigest }).join('\n')).not.toContain('next')
+  }
+})
+
+it('says its phase and its conditions in words too, and those of a newer controller as they are', () => {
+  const lines = linesOf({ phase: 'AwaitingSlot', conditions: ['Drifted', 'NoFleet', 'Basking'] })
+  expect(lines).toContain('Phase: · AwaitingSlot (has the image, and waits for its turn to reboot)')
+  expect(lines).toContain(
+    'Conditions: Drifted (no longer runs what it was given); NoFleet (is selected by no fleet); Basking',
+  )
+  expect(linesOf({})).toContain('Phase: · Pending (has not got its turn yet)')
+  expect(linesOf({})).toContain('Conditions: -')
+})

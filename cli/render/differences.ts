@@ -1,0 +1,25 @@
+import { shortDigest } from '../../controller/rollout/sentences.ts'
+import type { Difference, Differences } from '../offline/differences.ts'
+import { counted } from './outlook.ts'
+import { renderTable } from './table.ts'
+
+export function renderDifferences({ changed, hosts, ownerless, unknown }: Differences): string {
+  const rows = changed.map((each) => [
+    '~',
+    each.host,
+    each.fleet,
+    imageWords(each.from),
+    '→',
+    `${imageWords(each.to)}${each.isPinned ? ' (pinned)' : ''}`,
+  ])
+  const notes = unknown.map(({ fleet, hosts: count, reference }) => {
+    return `fleet ${fleet} wants ${reference}; its ${counted(count)} are not compared (--image ${fleet}=DIGEST does)\n`
+  })
+  if (ownerless > 0) notes.push(`${counted(ownerless)} of no fleet, or of several\n`)
+  return `${renderTable(rows)}${notes.join('')}${changed.length} of ${counted(hosts)} differ\n`
+}
+
+function imageWords(image: Difference['from']): string {
+  if (image === null) return 'unknown'
+  return image.version === '' ? shortDigest(image.digest) : `${image.version}@${shortDigest(image.digest)}`
+}

@@ -1,0 +1,62 @@
+import stringWidth from 'string-width'
+import { GAP, linesOf, widthsOf } from './table.ts'
+
+type Rows = readonly (readonly string[])[]
+
+export type Fit = {
+  /** Of the terminal; null: as wide as it gets. */
+  readonly columns: number | null
+  /** Headers of columns that may be left out, the first of them first. */
+  readonly optional: readonly string[]
+}
+
+const INDENT = '    '
+
+/**
+ * One text per row, the header's first. What does not fit loses its last column to lines of its own, and then columns
+ * that may be left out; what is written is never cut.
+ */
+export function renderRows(rows: Rows, { columns, optional }: Fit): readonly string[] {
+  if (columns === null || widthOf(rows) <= columns) return linesOf(rows).map((line) => `${line}\n`)
+  const messages = rows.map((row) => row.at(-1) ?? '')
+  const rest = withoutColumns(
+    rows.map((row) => row.slice(0, -1)),
+    { columns, optional },
+  )
+  return linesOf(rest).map((line, index) => {
+    const message = index === 0 ? '' : (messages[index] ?? '')
+    return [line, ...wrapped(message, columns - INDENT.length).map((part) => `${INDENT}${part}`)]
+      .map((each) => `${each}\n`)
+      .join('')
+  })
+}
+
+function withoutColumns(
+  rows: Rows,
+  { columns, optional }: { columns: number; optional: Fit['optional'] },
+): Rows {
+  let left = rows
+  for (const name of optional) {
+    if (widthOf(left) <= columns) break
+    const index = left[0]?.indexOf(name) ?? -1
+    if (index !== -1) left = left.map((row) => row.filter((_, each) => each !== index))
+  }
+  return left
+}
+
+function widthOf(rows: Rows): number {
+  const widths = widthsOf(rows)
+  return widths.reduce((sum, width) => sum + width, 0) + GAP.length * Math.max(0, widths.length - 1)
+}
+
+/** At spaces; a word that is longer than a line keeps it to itself. */
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ').filter((each) => each !== '')) {
+    const last = lines.at(-1)
+    const isRoom = last !== undefined && stringWidth(last) + 1 + stringWidth(word) <= width
+    if (isRoom) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}

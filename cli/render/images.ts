@@ -1,0 +1,116 @@
+import type {
+  FindHostsResponse,
+  HostWithImage,
+  ImageStatus,
+  ListImagesResponse,
+} from '../../proto/gen/bootfleet/v1/images_pb.ts'
+import { imageWord } from '../../proto/picture/words.ts'
+import type { Style } from './style.ts'
+import { ageWord, stateWord, timeWord } from './words.ts'
+
+type Rows = readonly (readonly string[])[]
+
+const NAMED_MAX = 5
+
+export function foundTable(hosts: readonly HostWithImage[], nowMs: bigint, style: Style): Rows {
+  const rows = hosts.map((host) => [
+    host.name,
+    orDash(host.fleet),
+    imageWord(host.version, host.digest),
+    `${timeWord(host.sinceMs)} (${ageWord(host.sinceMs, nowMs)})`,
+    stateWord(host.phase, style),
+    host.connected ? 'connected' : `away ${ageWord(host.lastSeenMs, nowMs)}`,
+  ])
+  return [['HOST', 'FLEET', 'IMAGE', 'SINCE', 'PHASE', 'SEEN'], ...rows]
+}
+
+/** For stderr: what the table leaves out, and what nobody can say. */
+export function noteOnFound({
+  hosts,
+  images,
+  unheardHosts,
+  unknownHosts,
+  unknownImages,
+}: FindHostsResponse): string {
+  const count = (hold: string): number => hosts.filter((host) => host.hold === hold).length
+  const running = count('Booted')
+  const others = [
+    [count('Staged'), 'staged'],
+    [count('BootsNext'), 'to boot next'],
+    [count('Previous'), 'to go back to'],
+  ] as const
+  const holding = others.flatMap(([number, word]) => (number === 0 ? [] : [`${number} ${word}`]))
+  const more = hosts.length - running
+  const which = images.length > 1 ? ` (${images.length} images)` : ''
+  let text = `${hostsWord(running)} ${running === 1 ? 'runs' : 'run'} it${which}`
+  if (more > 0) text += `; ${more} more ${more === 1 ? 'holds' : 'hold'} it: ${holding.join(', ')}`
+  text += '\n'
+  if (unknownHosts.length > 0) {
+    text += `${hostsWord(unknownHosts.length)} may have it, as nobody knows what their image consists of: ${named(unknownHosts)}\n`
+  }
+  for (const image of unknownImages.slice(0, NAMED_MAX)) {
+    text += `  ${imageWord(image.version, image.digest)} is not known: ${image.contentsMessage}\n`
+  }
+  if (unknownImages.length > NAMED_MAX) text += `  and ${unknownImages.length - NAMED_MAX} more images\n`
+  if (unheardHosts.length > 0) {
+    text += `${hostsWord(unheardHosts.length)} did not say what ${unheardHosts.length === 1 ? 'it runs' : 'they run'}: ${named(unheardHosts.map((name) => ({ name })))}\n`
+  }
+  return text
+}
+
+export function imageTable(images: readonly ImageStatus[], nowMs: bigint, style: Style): Rows {
+  const rows = images.map((image) => [
+    imageWord(image.version, image.digest),
+    orDash(image.repository),
+    `${image.hostsRunning}`,
+    `${image.hostsHolding}`,
+    ageWord(image.firstSeenMs, nowMs),
+    orDash(fleetsWord(image)),
+    standing(image, style),
+  ])
+  return [['IMAGE', 'REPOSITORY', 'RUNNING', 'HOLDING', 'AGE', 'FLEETS', 'STANDING'], ...rows]
+}
+
+export function noteOnImages({ hostsUnheard, images }: ListImagesResponse): string {
+  const text = images.length === 0 ? 'no images: no host said what it runs, and no fleet names one\n' : ''
+  if (hostsUnheard === 0) return text
+  return `${text}${hostsWord(hostsUnheard)} did not say what ${hostsUnheard === 1 ? 'it runs' : 'they run'}\n`
+}
+
+/** `edge 12, shop 3`: by how many hosts it runs there. */
+function fleetsWord({ fleets }: ImageStatus): string {
+  return fleets
+    .filter(({ hostsRunning }) => hostsRunning > 0)
+    .map(({ fleet, hostsRunning }) => `${fleet === '' ? '(no fleet)' : fleet} ${hostsRunning}`)
+    .join(', ')
+}
+
+function standing({ deniedIn, fleets }: ImageStatus, style: Style): string {
+  const of = (word: string, names: readonly string[]): readonly string[] =>
+    names.length === 0 ? [] : [`${word} ${names.join(', ')}`]
+  const denied = of('⊘ denied in', deniedIn).map((text) => style('bad', text))
+  const wanted = of(
+    'wanted by',
+    fleets.filter((each) => each.wanted).map(({ fleet }) => fleet),
+  )
+  const stable = of(
+    'stable of',
+    fleets.filter((each) => each.stable).map(({ fleet }) => fleet),
+  )
+  return orDash([...denied, ...wanted, ...stable].join('; '))
+}
+
+function named(hosts: readonly { readonly name: string }[]): string {
+  const names = hosts.slice(0, NAMED_MAX).map(({ name }) => name)
+  return hosts.length > NAMED_MAX
+    ? `${names.join(', ')} and ${hosts.length - NAMED_MAX} more`
+    : names.join(', ')
+}
+
+function hostsWord(count: number): string {
+  return count === 1 ? '1 host' : `${count === 0 ? 'no' : count} hosts`
+}
+
+function orDash(text: string): string {
+  return text === '' ? '-' : text
+}

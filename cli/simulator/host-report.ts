@@ -1,0 +1,63 @@
+import type { Failure, Phase, Position, State } from '../../agent/update/types.ts'
+import type { HostReport } from '../../controller/rollout/report.ts'
+
+const phases: Readonly<Record<Phase, HostReport['phase']>> = {
+  Idle: 'Idle',
+  Downloading: 'Downloading',
+  Ready: 'Ready',
+  Staging: 'Staging',
+  Staged: 'Staged',
+  Activating: 'Activating',
+  Rebooting: 'Rebooting',
+  Verifying: 'Verifying',
+  Blessing: 'Verifying',
+  Healthy: 'Healthy',
+  Failed: 'Failed',
+  RollingBack: 'RollingBack',
+  Judging: 'RollingBack',
+  RolledBack: 'RolledBack',
+}
+
+/** What the agent's report says once the controller has read it: agent/report/report.ts and controller/grpc. */
+export function reportOf(state: State, architecture: string): HostReport {
+  const { at, booted } = state
+  const plan = 'plan' in at ? at.plan : null
+  const failure = 'failure' in at ? at.failure : null
+  return {
+    plan: referenceOf(state),
+    phase: phases[at.phase],
+    bootedDigest: booted.current?.digest ?? null,
+    bootedManifestDigest: booted.current?.manifestDigest ?? null,
+    bootedVersion: '',
+    defaultDigest: defaultOf(state),
+    targetDigest: plan?.image.digest ?? null,
+    bootId: booted.bootId,
+    health: { verdict: verdictOf(at), failedChecks: [...(failure?.failedChecks ?? [])] },
+    failure: failure === null ? null : toldOf(failure),
+    architecture,
+    deniedDigests: [...state.deniedDigests],
+    etcConflicts: [...state.etcConflicts],
+    phaseEnteredAtMs: state.phaseEnteredAtMs,
+  }
+}
+
+function defaultOf({ at, booted }: State): string | null {
+  return at.phase === 'Rebooting' ? at.plan.image.digest : (booted.default?.digest ?? null)
+}
+
+function toldOf({ code, evidence, message }: Failure): NonNullable<HostReport['failure']> {
+  return { code, message, evidence: [...evidence] }
+}
+
+function referenceOf({ accepted, at }: State): HostReport['plan'] {
+  if (accepted === null) return null
+  const { attempt, generation, rollout } = 'plan' in at ? at.plan : accepted
+  return { rollout, generation, attempt, term: accepted.term, counter: accepted.counter }
+}
+
+function verdictOf(at: Position): HostReport['health']['verdict'] {
+  if (at.phase === 'Healthy') return 'Passed'
+  if (at.phase === 'RolledBack' && at.running.kind !== 'Unknown') return at.running.kind
+  const failure = 'failure' in at ? at.failure : null
+  return failure !== null && failure.failedChecks.length > 0 ? 'Failed' : 'Unknown'
+}

@@ -1,0 +1,31 @@
+import { matchesSelector } from '../../controller/desired-state/label-selector.ts'
+import { nowOf } from './controller.ts'
+import type { World } from './world-model.ts'
+
+/** Those of the enrolment, with what git declares of the host on top. */
+export function labelsOf(world: World, hostId: string): Readonly<Record<string, string>> {
+  const { store, wanted } = world.controller
+  const enrolment = store.enrolments.get(hostId)
+  const declared = wanted?.hosts.find(({ name }) => name === enrolment?.name)
+  return { ...enrolment?.labels, ...declared?.labels }
+}
+
+/** Wanted fleets that select the host; it belongs to one only when it is the only one. */
+export function ownersOf(world: World, hostId: string): readonly string[] {
+  const labels = labelsOf(world, hostId)
+  const fleets = world.controller.wanted?.fleets ?? []
+  return fleets.filter(({ selector }) => matchesSelector(selector, labels)).map(({ name }) => name)
+}
+
+/** Pinned or held: no wave waits for it. */
+export function isApart({ controller, office }: World, hostId: string): boolean {
+  const name = controller.store.enrolments.get(hostId)?.name
+  const declared = controller.wanted?.hosts.find((host) => host.name === name)
+  if (declared === undefined) return false
+  const { hold, pin } = declared
+  return pin !== null || (hold !== null && (hold.untilMs ?? Infinity) > nowOf(controller, office).wallMs)
+}
+
+export function fleetNameOf(rolloutId: string): string {
+  return rolloutId.slice(0, rolloutId.lastIndexOf('.'))
+}

@@ -1,0 +1,143 @@
+import type { CatalogEntry } from '../image-catalog.ts'
+import { ControllerError } from '../errors.ts'
+import type { Estate, EstateHost } from '../rollout/estate.ts'
+
+type Catalog = (digest: string) => CatalogEntry | null
+
+/** `unknown`: digests of which nobody can say whether they contain it. */
+export type Meant = { readonly digests: ReadonlySet<string>; readonly unknown: ReadonlySet<string> }
+
+const DIGEST = /^sha256:[a-f0-9]{64}$/
+/** So many digits name a digest; fewer may as well be a version. */
+const PREFIX = /^(?:sha256:)?([a-f0-9]{4,64})$/
+
+/** Every digest of the estate, also those that only hosts know. */
+export function digestsOf({ hosts, images }: Estate): ReadonlySet<string> {
+  const held = hosts.flatMap(({ booted, next, previous, staged }) => [booted, next, previous, staged])
+  return new Set([...images.keys(), ...held.filter((digest) => digest !== '')])
+}
+
+/**
+ * The images that `text` names: a digest of an image or a manifest, or its beginning; REPOSITORY@DIGEST;
+ * REPOSITORY:TAG; a version or a tag. A whole digest that nobody has is an answer too: no hosts.
+ * @throws ControllerError RequestInvalid, NotFound.
+ */
+export function imagesNamed(estate: Estate, catalog: Catalog, text: string): Meant {
+  const unknown = new Set<string>()
+  const [repository = '', digest = ''] = text.split('@')
+  if (DIGEST.test(digest)) {
+    const found = byDigest(estate, catalog, (each) => each === digest)
+    const elsewhere = [...found].every((each) => !isIn(estate, each, repository))
+    if (found.size > 0 && elsewhere && [...found].some((each) => estate.images.has(each))) {
+      throw new ControllerError(
+        'NotFound',
+        `looking for ${text}: that digest is not in ${repository}; leave the repository out`,
+      )
+    }
+    return { digests: found, unknown }
+  }
+  if (DIGEST.test(text)) return { digests: byDigest(estate, catalog, (each) => each === text), unknown }
+  const prefix = PREFIX.exec(text)?.[1]
+  const begun =
+    prefix === undefined
+      ? new Set<string>()
+      : byDigest(estate, catalog, (each) => each.startsWith(`sha256:${prefix}`))
+  const digests = begun.size > 0 ? begun : byVersion(estate, catalog, text)
+  if (digests.size > 0) return { digests, unknown }
+  throw new ControllerError(
+    'NotFound',
+    `looking for ${JSON.stringify(text.slice(0, 200))}: no image that hosts have or fleets name has this digest, version or tag; "bootfleet images" lists them`,
+  )
+}
+
+function isIn(estate: Estate, digest: string, repository: string): boolean {
+  return estate.images.get(digest)?.image.repository === repository
+}
+
+function byDigest(estate: Estate, catalog: Catalog, matches: (digest: string) => boolean): Set<string> {
+  const found = new Set<string>()
+  for (const digest of digestsOf(estate)) {
+    const manifests = Object.values(estate.images.get(digest)?.image.manifests ?? {})
+    const known = catalog(digest)?.platforms?.map(({ manifest }) => manifest) ?? []
+    if ([digest, ...manifests, ...known].some(matches)) found.add(digest)
+  }
+  for (const { booted, bootedManifest } of estate.hosts) if (matches(bootedManifest)) found.add(booted)
+  return found
+}
+
+function byVersion(estate: Estate, catalog: Catalog, text: string): Set<string> {
+  const { repository, tag } = splitTag(text)
+  const found = new Set<string>()
+  for (const digest of digestsOf(estate)) {
+    const image = estate.images.get(digest)?.image
+    const names = [image?.version ?? '', ...(catalog(digest)?.tags ?? [])]
+    if (names.includes(text)) found.add(digest)
+    if (image?.repository === repository && names.includes(tag)) found.add(digest)
+  }
+  for (const { booted, bootedVersion } of estate.hosts) if (bootedVersion === text) found.add(booted)
+  return found
+}
+
+/** A port of a registry is followed by a slash, a tag by nothing. */
+function splitTag(text: string): { readonly repository: string; readonly tag: string } {
+  const colon = text.lastIndexOf(':')
+  if (colon === -1 || text.includes('/', colon)) return { repository: '', tag: '' }
+  return { repository: text.slice(0, colon), tag: text.slice(colon + 1) }
+}
+
+/**
+ * The images that contain the layer or the base image `digest`, packed or unpacked: told by their layers, or by what
+ * their builder noted.
+ * @throws ControllerError RequestInvalid.
+ */
+export function imagesContaining(estate: Estate, catalog: Catalog, text: string): Meant {
+  const digest = text.split('@').at(-1) ?? ''
+  if (!DIGEST.test(digest)) {
+    throw new ControllerError(
+      'RequestInvalid',
+      `looking for what contains ${JSON.stringify(text.slice(0, 200))}: write the whole digest of a layer or of a base image (sha256: and 64 hexadecimal digits)`,
+    )
+  }
+  const layersOfBase = baseLayers(estate, catalog, digest)
+  const digests = new Set<string>()
+  const unknown = new Set<string>()
+  for (const each of digestsOf(estate)) {
+    const platforms = catalog(each)?.platforms ?? null
+    if (platforms === null) {
+      unknown.add(each)
+      continue
+    }
+    const contains = platforms.some(
+      ({ base, diffIds, layers }) =>
+        base === digest ||
+        layers.includes(digest) ||
+        diffIds.includes(digest) ||
+        layersOfBase.some((below) => below.every((layer, index) => diffIds[index] === layer)),
+    )
+    if (contains) digests.add(each)
+  }
+  return { digests, unknown }
+}
+
+/** Where the digest is that of an image of the estate: what lies lowest in all that was built on it. */
+function baseLayers(estate: Estate, catalog: Catalog, digest: string): readonly (readonly string[])[] {
+  return [...digestsOf(estate)].flatMap((each) =>
+    (catalog(each)?.platforms ?? [])
+      .filter(({ diffIds, manifest }) => (each === digest || manifest === digest) && diffIds.length > 0)
+      .map(({ diffIds }) => diffIds),
+  )
+}
+
+export type Hold = 'Booted' | 'BootsNext' | 'Staged' | 'Previous'
+
+/** How a host has one of the images, the nearest first; null: it has none of them. */
+export function holdOf(
+  host: EstateHost,
+  digests: ReadonlySet<string>,
+): { readonly hold: Hold; readonly digest: string } | null {
+  if (digests.has(host.booted)) return { hold: 'Booted', digest: host.booted }
+  if (digests.has(host.next)) return { hold: 'BootsNext', digest: host.next }
+  if (digests.has(host.staged)) return { hold: 'Staged', digest: host.staged }
+  if (digests.has(host.previous)) return { hold: 'Previous', digest: host.previous }
+  return null
+}

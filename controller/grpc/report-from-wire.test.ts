@@ -1,0 +1,45 @@
+import { create } from '@bufbuild/protobuf'
+import { expect, it } from 'vitest'
+import { Phase, ReportSchema } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { reportFromWire } from './report-from-wire.ts'
+
+const digest = `sha256:${'a'.repeat(64)}`
+
+function read(evidence: readonly string[], etcConflicts: readonly string[]) {
+  const failure = { code: 'BootFailed', message: 'fell back', evidence: [...evidence] }
+  const etc = [...etcConflicts]
+  return reportFromWire(
+    create(ReportSchema, { phase: Phase.ROLLED_BACK, failure, defaultDigest: digest, etcConflicts: etc }),
+  )
+}
+
+it('takes over what boots next, what was seen of failed boots and the files in conflict', () => {
+  const report = read(['entry a used its 3 tries'], ['/etc/motd'])
+  expect(report).toMatchObject({
+    defaultDigest: digest,
+    failure: { evidence: ['entry a used its 3 tries'] },
+    etcConflicts: ['/etc/motd'],
+  })
+  expect(reportFromWire(create(ReportSchema, { phase: Phase.IDLE })).defaultDigest).toBeNull()
+})
+
+it('takes over since when no newly signed plan has come, where that is too long', () => {
+  const since = (plansStaleSinceMs: bigint) =>
+    reportFromWire(create(ReportSchema, { phase: Phase.IDLE, plansStaleSinceMs }))
+  expect(since(86_400_000n).plansStaleSinceMs).toBe(86_400_000)
+  expect(since(0n)).not.toHaveProperty('plansStaleSinceMs')
+  expect(() => since(2n ** 62n)).toThrow('plansStaleSinceMs cannot be taken')
+})
+
+it('keeps 32 lines of evidence and 64 paths, each of 256 characters, without control characters', () => {
+  const long = read(Array<string>(40).fill('\u001b[31mx'), Array<string>(80).fill('/etc/a'))
+  expect(long.failure?.evidence).toEqual(Array<string>(32).fill(' [31mx'))
+  expect(long.etcConflicts).toHaveLength(64)
+  expect(read(['y'.repeat(300)], []).failure?.evidence).toEqual(['y'.repeat(256)])
+})
+
+it('keeps of long lists what a stored value has room for', () => {
+  const report = read(Array<string>(32).fill('語'.repeat(256)), Array<string>(64).fill('"'.repeat(256)))
+  expect(report.failure?.evidence.length).toBe(15)
+  expect(report.etcConflicts.length).toBe(23)
+})

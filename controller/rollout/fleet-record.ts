@@ -1,0 +1,15 @@
+import type { Fleet, RolloutEngineState } from './state.ts'
+import type { BlockingReason } from './states.ts'
+import type { DeniedDigest } from './records.ts'
+
+export function denialOf(fleet: Fleet, digest: string): DeniedDigest | null {
+  return fleet.record.denied.find((denied) => denied.digest === digest) ?? null
+}
+
+/** A halt of every fleet comes before one of this fleet. */
+export function haltOf(state: RolloutEngineState, fleet: Fleet): BlockingReason | null {
+  const { halted: every } = state.everyFleet
+  const halt = every ?? fleet.record.halted
+  if (halt === null) return null
+  return { kind: 'Halted', everyFleet: every !== null, actor: halt.actor, reason: halt.reason }
+}

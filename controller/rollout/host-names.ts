@@ -1,0 +1,18 @@
+import type { Host, RolloutEngineState } from './state.ts'
+
+export function ownerOf(host: Host): string | null {
+  return host.owners.length === 1 ? (host.owners[0] as string) : null
+}
+
+export const noLabels: Readonly<Record<string, string>> = {}
+
+/** Labels that git declares of a host win over those of its enrolment. */
+export function labelsOf(state: RolloutEngineState, host: Host): Readonly<Record<string, string>> {
+  const declared = state.declarations.get(nameOf(host))?.labels
+  const labels = host.enrolment?.labels ?? noLabels
+  return declared === undefined ? labels : { ...labels, ...declared }
+}
+
+export function nameOf(host: Host): string {
+  return host.enrolment?.name ?? host.id
+}

@@ -1,0 +1,44 @@
+import type { AgentPhase } from './states.ts'
+
+/** What a host says about itself, as the engine reads it. */
+export type HostReport = {
+  readonly plan: {
+    readonly rollout: string
+    readonly generation: number
+    readonly attempt: number
+    readonly term: number
+    readonly counter: number
+  } | null
+  readonly phase: AgentPhase
+  readonly bootedDigest: string | null
+  readonly bootedManifestDigest: string | null
+  /** The version label of what runs, where the host knows it; else empty. */
+  readonly bootedVersion: string
+  /** What boots next. */
+  readonly defaultDigest: string | null
+  readonly targetDigest: string | null
+  readonly bootId: string
+  readonly health: {
+    readonly verdict: 'Unknown' | 'Passed' | 'Failed'
+    readonly failedChecks: readonly { readonly name: string; readonly detail: string }[]
+  }
+  readonly failure: {
+    readonly code: string
+    readonly message: string
+    /** What was seen of the failed boots, most telling line first. */
+    readonly evidence: readonly string[]
+  } | null
+  readonly architecture: string
+  readonly deniedDigests: readonly string[]
+  /** Files in /etc that both host and image changed. */
+  readonly etcConflicts: readonly string[]
+  readonly phaseEnteredAtMs: number
+  /** A plan newer than `plan` that it did not follow; absent: none. */
+  readonly refused?: {
+    readonly plan: NonNullable<HostReport['plan']>
+    readonly code: string
+    readonly message: string
+  }
+  /** When the plan last accepted was signed, where that is longer ago than the host allows; absent: it is not. */
+  readonly plansStaleSinceMs?: number
+}

@@ -1,0 +1,94 @@
+import { explain } from './explain.ts'
+import type { Explanation } from './explain.ts'
+import { evidenceOf, phaseOf } from './host-views.ts'
+import { targetOf } from './needs.ts'
+import { renderNext } from './next-sentences.ts'
+import { renderReason } from './sentences.ts'
+import { currentRollout } from './state-entries.ts'
+import { nameOf, ownerOf } from './host-names.ts'
+import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
+import type { Now } from './now.ts'
+import { describeWaves } from './wave-views.ts'
+
+export type WhyView = {
+  readonly hostId: string
+  readonly hostName: string
+  /** Empty when no fleet alone selects it. */
+  readonly fleet: string
+  readonly reason: Explanation['kind']
+  readonly phase: string
+  readonly message: string
+  /** 0: nobody wrote it down. */
+  readonly sinceMs: number
+  readonly next: string
+  /** What it did not come up with, or failed its checks with; empty where it saw nothing of the kind. */
+  readonly failedDigest: string
+  readonly evidence: readonly string[]
+}
+
+/** The one thing that keeps a host from its next step, since when, and what comes next. */
+export function whyHost(state: RolloutEngineState, host: Host, now: Now): WhyView {
+  const explanation = explain(state, host.id, now)
+  const fleet = state.fleets.get(ownerOf(host) ?? '')
+  const rollout = fleet && currentRollout(state, fleet)
+  return {
+    hostId: host.id,
+    hostName: nameOf(host),
+    fleet: fleet?.record.fleet ?? '',
+    reason: explanation.kind,
+    phase: rollout ? phaseOf(rollout, host) : 'Pending',
+    message: `${sentenceOf(explanation)}${gateOf(state, { explanation, rollout }, now)}`,
+    sinceMs: sinceOf(state, { explanation, fleet, host }),
+    next: renderNext(explanation),
+    ...failureOf(rollout, host),
+  }
+}
+
+function failureOf(
+  rollout: Rollout | null | undefined,
+  host: Host,
+): Pick<WhyView, 'failedDigest' | 'evidence'> {
+  const grant = rollout && host.grants.get(rollout.record.id)
+  const evidence = rollout ? evidenceOf(rollout, host) : []
+  if (!grant || evidence.length === 0) return { failedDigest: '', evidence: [] }
+  return { failedDigest: targetOf(rollout.record, grant).digest, evidence }
+}
+
+function sentenceOf(explanation: Explanation): string {
+  return explanation.kind === 'Progressing' ? explanation.message : renderReason(explanation)
+}
+
+/** Of a wave that others wait for, what it waits for itself. */
+function gateOf(
+  state: RolloutEngineState,
+  {
+    explanation,
+    rollout,
+  }: { readonly explanation: Explanation; readonly rollout: Rollout | null | undefined },
+  now: Now,
+): string {
+  if ((explanation.kind !== 'WaitsForWave' && explanation.kind !== 'Prefetched') || !rollout) return ''
+  return describeWaves(state, rollout, now)
+    .filter(({ name }) => name === explanation.wave)
+    .map((wave) => `: ${wave.message}`)
+    .join('')
+}
+
+type Place = {
+  readonly explanation: Explanation
+  readonly fleet: Fleet | undefined
+  readonly host: Host
+}
+
+/** From the records, which outlive the controller; of what only git or the connection tells there is no time. */
+function sinceOf(state: RolloutEngineState, { explanation, fleet, host }: Place): number {
+  if (explanation.kind === 'RolloutPaused') return explanation.cause.atMs
+  const denials = explanation.kind === 'Denied' && fleet !== undefined ? fleet.record.denied : []
+  const denial = denials.find((each) => explanation.kind === 'Denied' && each.digest === explanation.digest)
+  if (denial !== undefined) return denial.atMs
+  const current = fleet?.record.rolloutId ?? ''
+  const rolloutId = explanation.kind === 'OldRolloutInFlight' ? explanation.rolloutId : current
+  const grant = host.grants.get(rolloutId)
+  const rollout = state.rollouts.get(rolloutId)
+  return grant?.endedAtMs ?? grant?.grantedAtMs ?? rollout?.record.startedAtMs ?? 0
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Make dist/bootfleet-host_VERSION_all.deb: the programs of a host, their units and settings.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=$(node -p 'require("./package.json").version')
+package=dist/bootfleet-host_${version}_all.deb
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+chmod 755 "$scratch"
+scripts/package-tree.sh "$scratch"
+# A package must not own what a host mounts.
+rmdir "$scratch/efi"
+install -d -m 755 "$scratch/DEBIAN" "$scratch/usr/share/doc/bootfleet-host"
+install -m 644 LICENSE "$scratch/usr/share/doc/bootfleet-host/copyright"
+units=$(cd packaging/systemd && printf '%s ' *.service)
+cat >"$scratch/DEBIAN/control" <<CONTROL
+Package: bootfleet-host
+Version: $version
+Architecture: all
+Maintainer: bootfleet maintainers <maintainers@bootfleet.invalid>
+Section: admin
+Priority: optional
+Depends: nodejs (>= 20.19), skopeo, btrfs-progs, util-linux, mount, systemd, tar, init-system-helpers (>= 1.52)
+Recommends: systemd-boot, systemd-boot-efi, dosfstools
+Suggests: fdisk, mtools, qemu-utils
+Description: agent and image tool of a bootfleet host
+ bootfleet-agent keeps a host on the image that its fleet's git names;
+ container-snap keeps bootable images in btrfs subvolumes. The agent starts
+ when there is a configuration at /etc/bootfleet/agent.yaml.
+CONTROL
+# Nothing is started: the programs are for the next boot of a deployment made from an image that has this package.
+cat >"$scratch/DEBIAN/postinst" <<POSTINST
+#!/bin/sh
+set -e
+if [ "\$1" = configure ]; then
+  for unit in $units; do
+    deb-systemd-helper unmask "\$unit" >/dev/null || true
+    if deb-systemd-helper --quiet was-enabled "\$unit"; then
+      deb-systemd-helper enable "\$unit" >/dev/null || true
+    else
+      deb-systemd-helper update-state "\$unit" >/dev/null || true
+    fi
+  done
+  systemd-tmpfiles --create bootfleet.conf >/dev/null 2>&1 || true
+fi
+POSTINST
+cat >"$scratch/DEBIAN/postrm" <<POSTRM
+#!/bin/sh
+set -e
+if [ "\$1" = purge ] && command -v deb-systemd-helper >/dev/null; then
+  deb-systemd-helper purge $units >/dev/null || true
+fi
+POSTRM
+chmod 755 "$scratch/DEBIAN/postinst" "$scratch/DEBIAN/postrm"
+dpkg-deb --root-owner-group --build "$scratch" "$package.new" >/dev/null
+mv "$package.new" "$package"
+printf '%s\n' "$package"

@@ -1,0 +1,10 @@
+import { expect, it } from 'vitest'
+import { described, everySecond, liveThrough, promised } from './seeds.ts'
+
+it('breaks no invariant in a thousand fleets, whatever goes wrong (even seeds)', () => {
+  const totals = liveThrough(everySecond(2, 1000))
+  console.log(described(totals))
+  const { hostHours, seeds } = promised()
+  expect(totals.seeds).toBeGreaterThanOrEqual(seeds)
+  expect(totals.hostHours).toBeGreaterThanOrEqual(hostHours)
+})
