@@ -119,6 +119,15 @@ it('deletes one with what a login brought for it, and keeps what it names elsewh
   expect((await run('context', 'delete', 'broken')).note).toMatch(/^✔ context broken is deleted;.*\n$/)
 })
 
+it('keeps a context whose key cannot be deleted, so that it can be tried again', async () => {
+  await set('shop')
+  await mkdir(join(config, 'bootfleet/contexts/shop.login.pem'), { recursive: true })
+  await expect(run('context', 'delete', 'shop')).rejects.toThrow(
+    /deleting the context shop: .*shop.login.pem/,
+  )
+  expect(await readdir(join(config, 'bootfleet/contexts'))).toContain('shop.json')
+})
+
 it('refuses what would be no context, and says what to do', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['use', 'nowhere'], /no context nowhere: .*bootfleet context set/],

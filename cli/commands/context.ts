@@ -134,14 +134,21 @@ async function requireReadable(name: string, option: string, file: string): Prom
   })
 }
 
-/** Also one that cannot be read. What it names elsewhere stays: it may be the only copy of a key. */
+/**
+ * Also one that cannot be read. What it names elsewhere stays: it may be the only copy of a key. Its own key goes
+ * first: cut off in between, what is left is a context that a second call deletes, and no key without a name.
+ */
 export async function runContextDelete({ terminal }: Session, name: string): Promise<ExitStatus> {
   const path = namedPath(name, terminal)
-  await rm(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') throw notFound(name, path)
-    throw new CliError('ContextInvalid', `deleting the context ${name}: ${cause.message}`, { cause })
-  })
-  for (const file of Object.values(loginFilesOf(path))) await rm(join(dirname(path), file), { force: true })
+  try {
+    await access(path)
+    for (const file of Object.values(loginFilesOf(path))) await rm(join(dirname(path), file), { force: true })
+    await rm(path)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw notFound(name, path)
+    throw new CliError('ContextInvalid', `deleting the context ${name}: ${message}`, { cause })
+  }
   terminal.note(`✔ context ${name} is deleted; certificates and keys that it named elsewhere stay\n`)
   if ((await chosenContext(terminal).catch(() => null)) !== name) return exitStatus.done
   await rm(choicePath(terminal), { force: true })

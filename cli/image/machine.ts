@@ -62,8 +62,9 @@ export function qemuArguments(options: MachineOptions, files: Files): string[] {
     ['-machine', 'q35'],
     // QEMU 7.2 damages the flags after cmpxchg16b, and a guest's kernel then oopses at random.
     ['-cpu', accelerator === 'kvm' ? 'host' : 'max,-cx16'],
-    ['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : 'kvm'],
-    ['-smp', '2'],
+    ['-accel', accelerator],
+    // In software a second CPU costs more than it gives, and now and then OVMF waits for it for ever after a reboot.
+    ['-smp', accelerator === 'kvm' ? '2' : '1'],
     ['-m', String(memoryMiB)],
     ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${quoted(firmware.code)}`],
     ['-drive', `if=pflash,format=raw,unit=1,file=${quoted(files.variables)}`],

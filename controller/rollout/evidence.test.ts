@@ -107,6 +107,15 @@ describe('a report', () => {
     expect(readReport({ ...grant, ...of }, image, { ...healthy, ...said })?.phase ?? null).toBe(phase)
   })
 
+  it('tells a long detail as far as a sentence bears, and marks that there was more', () => {
+    const told = (detail: string) => {
+      const health = { verdict: 'Failed', failedChecks: [{ name: 'web-up', detail }] } as const
+      return readReport(grant, image, { ...failed('X'), health })?.message
+    }
+    expect(told('x'.repeat(80))).toBe(`failed health check web-up (${'x'.repeat(80)})`)
+    expect(told('💾'.repeat(81))).toBe(`failed health check web-up (${'💾'.repeat(79)}…)`)
+  })
+
   it('names the failed checks, else the message, else that there is none', () => {
     const check = { name: 'web-up', detail: '' }
     const said = (report: HostReport) => readReport(grant, image, report)?.message

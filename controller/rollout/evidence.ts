@@ -115,7 +115,12 @@ function bootedOther(grant: GrantRecord, image: ResolvedImage, report: HostRepor
 function failureOf(report: HostReport): string {
   const checks = report.health.failedChecks
   const detail = checks[0]?.detail ?? ''
-  const told = detail === '' ? '' : ` (${detail.slice(0, detailMax)})`
+  const told = detail === '' ? '' : ` (${shortened(detail)})`
   if (checks.length > 0) return `failed health check ${checks.map(({ name }) => name).join(', ')}${told}`
   return report.failure?.message ?? 'failed without saying why'
+}
+
+function shortened(detail: string): string {
+  const letters = [...detail]
+  return letters.length > detailMax ? `${letters.slice(0, detailMax - 1).join('').trimEnd()}…` : detail
 }

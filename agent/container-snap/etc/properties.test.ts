@@ -103,7 +103,7 @@ describe('any three trees', () => {
     )
   })
 
-  test('a hundred thousand entries are decided within seconds', () => {
+  test("a hundred thousand entries are decided within a test's time", () => {
     const many = (content: (index: number) => string): Tree => {
       const rows: [string, Entry][] = []
       for (let index = 0; index < 100_000; index += 1)
@@ -111,11 +111,9 @@ describe('any three trees', () => {
       for (let index = 0; index < 100; index += 1) rows.push([`d${index}`, entryOf(null)])
       return new Map(rows)
     }
-    const startedMs = performance.now()
     const local = many((index) => (index % 10 === 0 ? 'L' : 'A'))
     const next = many((index) => (index % 20 === 0 ? 'N' : 'A'))
     const plan = planMerge({ base: many(() => 'A'), local, next }, nothing)
-    expect(performance.now() - startedMs).toBeLessThan(60_000)
     expect([plan.carried, plan.conflicts.length, plan.steps.length]).toEqual([10_000, 5_000, 10_000])
   })
 
