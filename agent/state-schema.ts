@@ -123,7 +123,13 @@ export const StateDocument: z.ZodType<State> = z.strictObject({
   at: Position,
   phaseEnteredAtMs: z.int(),
   booted: z.strictObject({ bootId: z.string(), current: Deployment, default: Deployment }),
-  proven: z.strictObject({ manifestDigest: z.string(), health: HealthPolicy }).nullable(),
+  proven: z
+    .strictObject({
+      manifestDigest: z.string(),
+      health: HealthPolicy,
+      failedLater: z.literal(true).exactOptional(),
+    })
+    .nullable(),
   reachableAtMs: z.int().nullable(),
   etcConflicts: z.array(z.string()),
   lintFindings: z.array(z.string()).exactOptional(),

@@ -54,6 +54,22 @@ describe('a report', () => {
     expect(report(world).phase).toBe(Phase.ROLLING_BACK)
   })
 
+  it('has the verdict on what runs, which is the image before until another one boots', () => {
+    const world = newWorld()
+    accept(world, acceptedPlan('1', { stageUntilMs: null }))
+    expect(report(world).health?.verdict).toBe(Verdict.UNKNOWN)
+    accept(world, acceptedPlan('0', { counter: 2, generation: 2 }))
+    settle(world, BEHAVIOUR, NOW_MS)
+    accept(world, acceptedPlan('1', { counter: 3, generation: 3 }))
+    const seen = new Set<string>()
+    for (; world.disk.at.phase !== 'Verifying'; turn(world, BEHAVIOUR, NOW_MS))
+      seen.add(`${world.disk.at.phase} ${report(world).health?.verdict}`)
+    expect([...seen]).toEqual(
+      ['Downloading', 'Staging', 'Activating', 'Rebooting'].map((phase) => `${phase} ${Verdict.PASSED}`),
+    )
+    expect(report(world).health?.verdict).toBe(Verdict.UNKNOWN)
+  })
+
   it('after a fallback has the evidence, and the verdict on what runs as soon as there is one', () => {
     const world = fallen()
     expect(report(world)).toMatchObject({

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { runsProven, runsUntested } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
 /** A plan for this host that was not followed, newer than the one that is. */
@@ -64,7 +65,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     bootedVersion: versionOf(state, plan),
     targetDigest: plan?.image.digest ?? '',
     bootId: state.booted.bootId,
-    health: { verdict: verdictOf(state.at, failure), failedChecks: [...(failure?.failedChecks ?? [])] },
+    health: { verdict: verdictOf(state, failure), failedChecks: [...(failure?.failedChecks ?? [])] },
     ...(failure === null ? {} : { failure: toFailure(state.at, failure) }),
     facts: {
       architecture: host.architecture,
@@ -129,10 +130,15 @@ function shorten(line: string): string {
   return line.slice(0, EVIDENCE_LINE_MAX_LENGTH)
 }
 
-/** After a fallback of what runs now, as soon as that is known; the failed checks stay the other image's. */
-function verdictOf(at: Position, failure: Failure | null): Verdict {
+/**
+ * Of what runs now. Until the boot of another image that is the one that proved itself before; after a fallback it
+ * is told as soon as it is known, and the failed checks stay the other image's.
+ */
+function verdictOf(state: State, failure: Failure | null): Verdict {
+  const { at } = state
   if (at.phase === 'Healthy') return Verdict.PASSED
   if (at.phase === 'RolledBack' && at.running.kind === 'Passed') return Verdict.PASSED
   if (at.phase === 'RolledBack' && at.running.kind === 'Failed') return Verdict.FAILED
-  return failure !== null && failure.failedChecks.length > 0 ? Verdict.FAILED : Verdict.UNKNOWN
+  if (failure !== null && failure.failedChecks.length > 0) return Verdict.FAILED
+  return runsUntested(at) && runsProven(state) ? Verdict.PASSED : Verdict.UNKNOWN
 }

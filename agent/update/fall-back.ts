@@ -1,5 +1,12 @@
 import { finish } from './advance.ts'
-import { NETWORK_ALONE, REACH_CONTROLLER, checksOf, policyOfRunning, startChecks } from './health.ts'
+import {
+  NETWORK_ALONE,
+  REACH_CONTROLLER,
+  checksOf,
+  lookedAgain,
+  policyOfRunning,
+  startChecks,
+} from './health.ts'
 import { NO_RETRY, deny, enter, start } from './transition.ts'
 import type {
   AcceptedPlan,
@@ -36,7 +43,7 @@ export function moveBack(state: State, { commit, failure }: RollingBack): Step {
 /** A failed verdict is final, and the image's fault where it was ours that was activated. */
 export function unhealthy(state: State, at: Verifying, failure: Failure, nowMs: number): Step {
   const { plan, commit } = at
-  if (commit === null) return finish(state, { phase: 'Failed', plan, failure }, nowMs)
+  if (commit === null) return finish(lookedAgain(state, 'Failed'), { phase: 'Failed', plan, failure }, nowMs)
   if (lostOnlyNetwork(failure.failedChecks)) {
     return rollBack(state, { plan, commit, failure: { ...failure, code: 'NetworkLost' } }, nowMs)
   }

@@ -1,5 +1,5 @@
 import { start } from './transition.ts'
-import type { AcceptedPlan, Commit, HealthChecks, HealthPolicy, State, Step } from './types.ts'
+import type { AcceptedPlan, Commit, HealthChecks, HealthPolicy, Position, State, Step } from './types.ts'
 
 /** The network must have been there shortly before, or losing it proves nothing. */
 const REACHABLE_WITHIN_MS = 15 * 60 * 1000
@@ -27,6 +27,42 @@ export function checksOf(policy: HealthPolicy, commit: Commit | null): HealthChe
   const { units, http, checks, greenboot, reachController } = policy
   const answers = reachController && commit !== null && commit.reachableAtMs !== null
   return { units, http, checks, greenboot, reachController: answers }
+}
+
+/** What runs proved itself, and nothing was found against it since. */
+export function runsProven({ proven, booted }: State): boolean {
+  const isRunning = proven !== null && proven.manifestDigest === booted.current?.manifestDigest
+  return isRunning && proven.failedLater === undefined
+}
+
+/** Phases in which what runs is not being asked about: no other image has been booted yet, or none will be. */
+export function runsUntested({ phase }: Position): boolean {
+  switch (phase) {
+    case 'Idle':
+    case 'Downloading':
+    case 'Ready':
+    case 'Staging':
+    case 'Staged':
+    case 'Activating':
+    case 'Rebooting':
+    case 'Failed':
+      return true
+    case 'Verifying':
+    case 'Blessing':
+    case 'Healthy':
+    case 'RollingBack':
+    case 'Judging':
+    case 'RolledBack':
+      return false
+  }
+}
+
+/** What a later look at the image that runs says of it. */
+export function lookedAgain(state: State, verdict: 'Passed' | 'Failed'): State {
+  const { proven, booted } = state
+  if (proven === null || proven.manifestDigest !== booted.current?.manifestDigest) return state
+  const { failedLater: _before, ...rest } = proven
+  return { ...state, proven: verdict === 'Passed' ? rest : { ...rest, failedLater: true } }
 }
 
 /** What the image that runs was proven by; where nothing is known of that, what was asked of the one that failed. */

@@ -1,6 +1,7 @@
 import { advance, finish, verify } from './advance.ts'
 import { backoffMs } from './backoff.ts'
 import { belowFloor, proven } from './floor.ts'
+import { lookedAgain } from './health.ts'
 import { judged, restored, rollBack, rollbackFailed, unhealthy } from './fall-back.ts'
 import { NO_RETRY, enter, failureOf, start, stay } from './transition.ts'
 import type {
@@ -10,7 +11,6 @@ import type {
   FailedEvent,
   Position,
   ResultEvent,
-  RunningVerdict,
   State,
   Step,
   Verifying,
@@ -83,9 +83,9 @@ function onVerdict(state: State, failedChecks: readonly FailedCheck[], nowMs: nu
   if (at.phase === 'Verifying') return verified(state, at, failedChecks, nowMs)
   if (at.phase === 'Judging') return judged(state, at, failedChecks.length === 0, nowMs)
   if (at.phase !== 'RolledBack') return stay(state)
-  const running: RunningVerdict =
-    failedChecks.length === 0 ? { kind: 'Passed' } : { kind: 'Failed', failedChecks }
-  return stay({ ...state, at: { ...at, running } })
+  const running =
+    failedChecks.length === 0 ? ({ kind: 'Passed' } as const) : ({ kind: 'Failed', failedChecks } as const)
+  return stay({ ...lookedAgain(state, running.kind), at: { ...at, running } })
 }
 
 function verified(state: State, at: Verifying, failedChecks: readonly FailedCheck[], nowMs: number): Step {
@@ -122,7 +122,10 @@ function onFailed(state: State, event: FailedEvent, nowMs: number): Step {
       return judged(state, at, false, nowMs)
     case 'RolledBack': {
       const failedChecks = [{ name: 'checks', detail: event.message }]
-      return stay({ ...state, at: { ...at, running: { kind: 'Failed', failedChecks } } })
+      return stay({
+        ...lookedAgain(state, 'Failed'),
+        at: { ...at, running: { kind: 'Failed', failedChecks } },
+      })
     }
     case 'Idle':
     case 'Ready':

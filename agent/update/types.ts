@@ -143,6 +143,14 @@ export type RolledBack = {
   readonly running: RunningVerdict
 }
 
+/** The image that was last proven healthy, and by what. */
+export type Proven = {
+  readonly manifestDigest: string
+  readonly health: HealthPolicy
+  /** The last look at it, after that, found it ill. */
+  readonly failedLater?: true
+}
+
 /** All that the agent remembers; one JSON file. */
 export type State = {
   readonly version: 1
@@ -151,8 +159,7 @@ export type State = {
   readonly at: Position
   readonly phaseEnteredAtMs: number
   readonly booted: Pick<HostFacts, 'bootId' | 'current' | 'default'>
-  /** The image that was last proven healthy, and by what. */
-  readonly proven: { readonly manifestDigest: string; readonly health: HealthPolicy } | null
+  readonly proven: Proven | null
   /** When the controller, or what brings its plans, last answered. */
   readonly reachableAtMs: number | null
   /** Files in /etc that both this host and the image last staged changed. */

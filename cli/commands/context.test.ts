@@ -122,9 +122,8 @@ it('deletes one with what a login brought for it, and keeps what it names elsewh
 it('keeps a context whose key cannot be deleted, so that it can be tried again', async () => {
   await set('shop')
   await mkdir(join(config, 'bootfleet/contexts/shop.login.pem'), { recursive: true })
-  await expect(run('context', 'delete', 'shop')).rejects.toThrow(
-    /deleting the context shop: .*shop.login.pem/,
-  )
+  const { note, status } = await run('context', 'delete', 'shop')
+  expect([status, note]).toEqual([1, expect.stringMatching(/deleting the context shop: .*shop.login.pem/)])
   expect(await readdir(join(config, 'bootfleet/contexts'))).toContain('shop.json')
 })
 

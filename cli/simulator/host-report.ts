@@ -1,4 +1,5 @@
-import type { Failure, Phase, Position, State } from '../../agent/update/types.ts'
+import { runsProven, runsUntested } from '../../agent/update/health.ts'
+import type { Failure, Phase, State } from '../../agent/update/types.ts'
 import type { HostReport } from '../../controller/rollout/report.ts'
 
 const phases: Readonly<Record<Phase, HostReport['phase']>> = {
@@ -32,7 +33,7 @@ export function reportOf(state: State, architecture: string): HostReport {
     defaultDigest: defaultOf(state),
     targetDigest: plan?.image.digest ?? null,
     bootId: booted.bootId,
-    health: { verdict: verdictOf(at), failedChecks: [...(failure?.failedChecks ?? [])] },
+    health: { verdict: verdictOf(state), failedChecks: [...(failure?.failedChecks ?? [])] },
     failure: failure === null ? null : toldOf(failure),
     architecture,
     deniedDigests: [...state.deniedDigests],
@@ -55,9 +56,11 @@ function referenceOf({ accepted, at }: State): HostReport['plan'] {
   return { rollout, generation, attempt, term: accepted.term, counter: accepted.counter }
 }
 
-function verdictOf(at: Position): HostReport['health']['verdict'] {
+function verdictOf(state: State): HostReport['health']['verdict'] {
+  const { at } = state
   if (at.phase === 'Healthy') return 'Passed'
   if (at.phase === 'RolledBack' && at.running.kind !== 'Unknown') return at.running.kind
   const failure = 'failure' in at ? at.failure : null
-  return failure !== null && failure.failedChecks.length > 0 ? 'Failed' : 'Unknown'
+  if (failure !== null && failure.failedChecks.length > 0) return 'Failed'
+  return runsUntested(at) && runsProven(state) ? 'Passed' : 'Unknown'
 }
