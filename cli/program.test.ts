@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
@@ -18,6 +18,12 @@ spec:
 it('validates a directory without a controller', async () => {
   const dir = await directory({ 'fleets/edge.yaml': fleet, 'README.md': 'not ours', '.git/x.yaml': ':' })
   expect(await run('validate', dir)).toEqual({ status: 0, out: '1 file, 1 fleet: valid\n', note: '' })
+})
+
+it('prints the schema that editors take', async () => {
+  const kept = await readFile(join(import.meta.dirname, '../schema/bootfleet.schema.json'), 'utf8')
+  const { status, out, note } = await run('schema')
+  expect({ status, schema: JSON.parse(out), note }).toEqual({ status: 0, schema: JSON.parse(kept), note: '' })
 })
 
 it('says its version', async () => {

@@ -101,4 +101,11 @@ function addReads(program: Command<[], { context?: string }>, session: () => Ses
     .action(async (dir) => {
       end(await (await import('./commands/validate.ts')).runValidate(session(), dir))
     })
+  program
+    .command('schema')
+    .description('the JSON Schema of what stands in git, for editors; needs no controller')
+    .addHelpText('after', '\nExample:\n  bootfleet schema > .bootfleet.schema.json')
+    .action(async () => {
+      end((await import('./commands/schema.ts')).runSchema(session()))
+    })
 }

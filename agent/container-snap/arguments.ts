@@ -20,6 +20,7 @@ const options = {
   bad: { type: 'string' },
   profile: { type: 'string' },
   list: { type: 'boolean' },
+  fetch: { type: 'boolean' },
   keep: { type: 'string' },
   copies: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
@@ -76,8 +77,8 @@ const rules = {
   pin: { positionals: [1, 1], options: [] },
   unpin: { positionals: [1, 1], options: [] },
   call: { positionals: [2, Number.POSITIVE_INFINITY], options: [] },
-  lint: { positionals: [0, 1], options: ['profile', 'list'] },
-  diff: { positionals: [2, 2], options: [] },
+  lint: { positionals: [0, 1], options: ['profile', 'list', 'fetch', 'stall-timeout'] },
+  diff: { positionals: [2, 2], options: ['fetch', 'stall-timeout'] },
   gc: { positionals: [0, 0], options: ['keep', 'copies', 'dry-run'] },
   install: { positionals: [3, 3], options: [...installOptions, 'progress', 'stall-timeout'] },
 } as const satisfies Record<string, Rule>
@@ -117,9 +118,10 @@ export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose]
   pin ID, unpin ID                              keep a copy from being deleted, or no more
   gc [--keep N] [--copies] [--dry-run]          free what nothing needs, say how much came free
   call ID -- COMMAND [ARGUMENT]…                run a command inside a copy
-  diff ID ID                                    packages and files that came, went or changed
-  lint (IMAGE | DIR) [--profile systemd-boot|tukit-grub2], lint --list
+  diff ID ID, diff --fetch IMAGE IMAGE          packages and files that came, went or changed
+  lint (IMAGE | DIR | --fetch IMAGE) [--profile systemd-boot|tukit-grub2], lint --list
                                                 check that an image can be booted and updated
+  (--fetch: of images that need not be here; they are fetched for it, and not kept)
   install to-disk IMAGE DISK [--size 10G] [--format raw|qcow2|vhd|vmdk] [--wipe]
           [--esp-size 512M] [--karg ARGUMENT]… [--hostname NAME] [--agent-config FILE]
           [--identity DIR] [--root-ssh-authorized-keys FILE]

@@ -1,5 +1,5 @@
 import { parseArguments, usage } from './arguments.ts'
-import { commands, commandsWithoutStore } from './commands/table.ts'
+import { commands, needsStore } from './commands/table.ts'
 import type { Context } from './context.ts'
 import { exitStatusOf, oneLine } from './errors.ts'
 import { prepareStore, storePaths } from './store/paths.ts'
@@ -47,7 +47,7 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
       warn: (line) => void process.stderr.write(`container-snap: ${line}\n`),
       log: (line) => void (values.verbose && process.stderr.write(`container-snap: ${line}\n`)),
     }
-    if (!commandsWithoutStore.has(parsed.command)) await prepareStore(context.paths)
+    if (needsStore(parsed)) await prepareStore(context.paths)
     const result = await commands[parsed.command](context, parsed)
     if (typeof result !== 'string') return result.status
     await write(process.stdout, result)

@@ -8,7 +8,7 @@ import type { ExitStatus } from '../exit-status.ts'
 import { publicKeyFile, tryBoot } from '../image/boot.ts'
 import type { BootOutcome } from '../image/boot.ts'
 import { findFirmware } from '../image/firmware.ts'
-import { installToDisk } from '../image/install.ts'
+import { runContainerSnap } from '../image/container-snap.ts'
 import type { Session } from '../session.ts'
 import type { Terminal } from '../terminal.ts'
 import { installArguments } from './image-install-disk.ts'
@@ -44,7 +44,7 @@ export async function runImageBoot(
       ...(keys === null ? {} : { rootSshAuthorizedKeys: keys }),
     }
     terminal.note(`» installing ${ref} to a temporary disk\n`)
-    const installed = await installToDisk(installArguments(ref, disk, installOptions), {
+    const installed = await runContainerSnap(installArguments(ref, disk, installOptions), {
       stdout: 'ignore',
       signal: terminal.signal,
     })

@@ -15,6 +15,8 @@ it('passes every option on, and keeps what begins with a dash an argument', () =
     json: true,
   } as const
   expect(installArguments('oci:os', '-disk', options)).toEqual([
+    'install',
+    'to-disk',
     '--verbose',
     '--json',
     '--wipe',
@@ -34,5 +36,12 @@ it('passes every option on, and keeps what begins with a dash an argument', () =
 })
 
 it('passes on nothing that was not given', () => {
-  expect(installArguments('host/os:1', 'disk.raw', {})).toEqual(['--verbose', '--', 'host/os:1', 'disk.raw'])
+  expect(installArguments('host/os:1', 'disk.raw', {})).toEqual([
+    'install',
+    'to-disk',
+    '--verbose',
+    '--',
+    'host/os:1',
+    'disk.raw',
+  ])
 })

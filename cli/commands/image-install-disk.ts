@@ -1,6 +1,6 @@
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
-import { installToDisk } from '../image/install.ts'
+import { runContainerSnap } from '../image/container-snap.ts'
 import type { Session } from '../session.ts'
 
 export type InstallDiskOptions = {
@@ -21,7 +21,7 @@ export async function runInstallDisk(
   { ref, disk }: { readonly ref: string; readonly disk: string },
   options: InstallDiskOptions,
 ): Promise<ExitStatus> {
-  const status = await installToDisk(installArguments(ref, disk, options), {
+  const status = await runContainerSnap(installArguments(ref, disk, options), {
     stdout: 'inherit',
     signal: terminal.signal,
   })
@@ -40,6 +40,8 @@ export function installArguments(ref: string, disk: string, options: InstallDisk
     ...(options.karg ?? []).map((argument) => ['karg', argument] as const),
   ]
   return [
+    'install',
+    'to-disk',
     '--verbose',
     ...(options.json === true ? ['--json'] : []),
     ...(options.wipe === true ? ['--wipe'] : []),

@@ -3,6 +3,8 @@ import type { Command } from '@commander-js/extra-typings'
 import type { ExitStatus } from '../exit-status.ts'
 import type { Session } from '../session.ts'
 
+const forms = 'HOST/NAME:TAG or @DIGEST, oci:DIR, oci-archive:FILE, …'
+
 type End = (status: ExitStatus) => void
 
 /** From an image to a disk, and to a machine that runs it; no controller is asked. */
@@ -11,13 +13,42 @@ export function addImageCommands(
   session: () => Session,
   end: End,
 ): void {
-  const image = program.command('image').description('make disks of bootable images, and try them')
+  const image = program
+    .command('image')
+    .description('look into bootable images, make disks of them, and try them')
+  image
+    .command('lint')
+    .description('check that an image can be booted and updated; needs root, and no machine')
+    .argument('<ref>', forms)
+    .addOption(
+      new Option('--profile <profile>', 'how the machines start')
+        .choices(['systemd-boot', 'tukit-grub2'] as const)
+        .default('systemd-boot' as const),
+    )
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  bootfleet image lint registry.example/os:42.1.0')
+    .action(async (ref, options) => {
+      end(await (await import('./image-look.ts')).runImageLint(session(), ref, options))
+    })
+  image
+    .command('diff')
+    .description('packages and files that came, went or changed from one image to another; needs root')
+    .argument('<from>', forms)
+    .argument('<to>')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  bootfleet image diff registry.example/os:42.0.9 registry.example/os:42.1.0',
+    )
+    .action(async (from, to, options) => {
+      end(await (await import('./image-look.ts')).runImageDiff(session(), { from, to }, options))
+    })
   image
     .command('install-disk')
     .description(
       'install an image to a disk, or into a new disk image; needs root, and no network for a local one',
     )
-    .argument('<ref>', 'HOST/NAME:TAG or @DIGEST, oci:DIR, oci-archive:FILE, …')
+    .argument('<ref>', forms)
     .argument('<disk>', 'a block device, or the file to make')
     .option('--size <size>', 'of a new file: 20G (default: 10G)')
     .addOption(

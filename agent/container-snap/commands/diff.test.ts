@@ -1,4 +1,6 @@
-import { chmod, chown, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDpkg, parseRpm } from '../diff/packages.ts'
 import type { Program } from '../testing/program.ts'
@@ -54,6 +56,19 @@ describe('diff', () => {
       ].join('\n'),
     )
   })
+
+  test('fetches images that are nowhere here, and keeps nothing, where it is asked to', async () => {
+    const here = await value('diff', one, two)
+    const folder = await mkdtemp(join(tmpdir(), 'container-snap-laptop-'))
+    const laptop = program.under({ TMPDIR: folder })
+    const names = [`${registry.address}/os:1`, `${registry.address}/os:2`]
+    try {
+      expect(await laptop.value('--sysroot', folder, 'diff', '--fetch', ...names)).toBe(here)
+      expect(await readdir(folder)).toEqual([])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }, 120_000)
 
   test('of an image and an untouched copy of it is empty', async () => {
     expect(await value('diff', one, await value('create-snapshot', one))).toBe('')

@@ -4,13 +4,32 @@ import type { FileChange } from '../diff/files.ts'
 import { diffFiles } from '../diff/files.ts'
 import type { PackageDiff } from '../diff/packages.ts'
 import { diffPackages } from '../diff/packages.ts'
+import { withFetchedImages } from '../install/scratch-store.ts'
 import { openView } from '../store/session.ts'
 import { findSnapshot } from '../store/snapshots.ts'
 
 /** What came, went and changed from one snapshot to another: packages, then files. */
 export async function diff(context: Context, fromId: string, toId: string): Promise<string> {
   const view = await openView(context)
-  const [from, to] = [findSnapshot(view, fromId), findSnapshot(view, toId)]
+  return compare(context, findSnapshot(view, fromId), findSnapshot(view, toId))
+}
+
+/** The same of two images that need not be here. */
+export async function diffFetched(
+  context: Context,
+  from: string,
+  to: string,
+  stallMs: number,
+): Promise<string> {
+  const options = { attempt: `compare ${from} with ${to}`, stallMs }
+  return withFetchedImages(context, [from, to], options, async ([fromPath = '', toPath = '']) =>
+    compare(context, { id: from, path: fromPath }, { id: to, path: toPath }),
+  )
+}
+
+type System = { readonly id: string; readonly path: string }
+
+async function compare(context: Context, from: System, to: System): Promise<string> {
   const { signal } = context
   const packages = await diffPackages(from.path, to.path, signal)
   const files = await diffFiles(from.path, to.path, { signal, attempt: `compare ${from.id} with ${to.id}` })

@@ -122,6 +122,23 @@ describe('lint of an image in a store', () => {
     expect((await lint(`${registry.address}/os:1`)).profile).toBe('tukit-grub2')
   })
 
+  test('fetches one that is nowhere here, for as long as it looks, where it is asked to', async () => {
+    const name = `${registry.address}/os:1`
+    const here = await lint(name)
+    const folder = await mkdtemp(join(tmpdir(), 'container-snap-laptop-'))
+    const laptop = program.under({ TMPDIR: folder })
+    try {
+      const profile = ['--profile', 'tukit-grub2']
+      const found = await laptop.run('--sysroot', folder, 'lint', '--json', '--fetch', ...profile, name)
+      expect([found.status, JSON.parse(found.stdout)]).toEqual([4, here])
+      const gone = await laptop.run('--sysroot', folder, 'lint', '--fetch', `${registry.address}/os:gone`)
+      expect(gone.stderr).toContain('os:gone')
+      expect(await readdir(folder)).toEqual([])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }, 120_000)
+
   test('an image that is not here is status 3', async () => {
     const outcome = await program.run('--sysroot', sysroot.directory, 'lint', 'quay.io/example/os:9')
     expect(outcome).toMatchObject({ status: 3, stdout: '' })

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { jsonLine } from '../context.ts'
 import { imageOf } from '../deploy/image-of.ts'
 import { SnapError } from '../errors.ts'
+import { withFetchedImages } from '../install/scratch-store.ts'
 import type { Finding, Profile } from '../lint/rule.ts'
 import { profiles } from '../lint/rule.ts'
 import { findingsIn, rules } from '../lint/rules.ts'
@@ -13,7 +14,12 @@ import { prepareStore } from '../store/paths.ts'
 import { openView } from '../store/session.ts'
 import { findSnapshot } from '../store/snapshots.ts'
 
-export type LintOptions = { profile: string | undefined; list: boolean }
+export type LintOptions = {
+  profile: string | undefined
+  list: boolean
+  /** Null: the target is here. */
+  fetch: { readonly stallMs: number } | null
+}
 
 type Subject = { root: string; profile: Profile }
 
@@ -28,7 +34,14 @@ export async function lint(
   if (target === undefined) {
     throw new SnapError('usage', 'lint needs an image or a folder; container-snap --help shows the forms')
   }
-  const { root, profile } = await openSubject(context, target, asked)
+  if (options.fetch === null) return judge(context, target, await openSubject(context, target, asked))
+  const fetching = { attempt: `lint ${target}`, stallMs: options.fetch.stallMs }
+  return withFetchedImages(context, [target], fetching, async ([root = '']) =>
+    judge(context, target, { root, profile: asked ?? 'systemd-boot' }),
+  )
+}
+
+async function judge(context: Context, target: string, { root, profile }: Subject): Promise<string> {
   const findings = await findingsIn(openTree(root), profile)
   const errors = findings.filter((finding) => finding.severity === 'error').length
   const text = report(context, { target, profile, findings, errors })

@@ -4,7 +4,7 @@ import { activate, bless, rollback, switchTo } from './activate.ts'
 import { call as callInside } from './call.ts'
 import { deleteSnapshot } from './delete.ts'
 import { deploy } from './deploy.ts'
-import { diff } from './diff.ts'
+import { diff, diffFetched } from './diff.ts'
 import { gc, gcDryRun } from './gc.ts'
 import { install } from './install.ts'
 import { lint } from './lint.ts'
@@ -55,15 +55,25 @@ export const commands: Readonly<
   pin: (context, call) => setPinned(context, first(call), true),
   unpin: (context, call) => setPinned(context, first(call), false),
   gc: (context, { values }) => (values['dry-run'] ? gcDryRun : gc)(context, gcOptions(values)),
-  diff: (context, call) => diff(context, first(call), call.positionals[1] ?? ''),
+  diff: (context, call) => {
+    const [from = '', to = ''] = call.positionals
+    return call.values.fetch === true
+      ? diffFetched(context, from, to, pullOptions(call).stallMs)
+      : diff(context, from, to)
+  },
   call: (context, call) => callInside(context, first(call), call.positionals.slice(1)),
-  lint: (context, { positionals, values }) =>
-    lint(context, positionals[0], { profile: values.profile, list: values.list ?? false }),
+  lint: (context, call) => {
+    const { fetch = false, list = false, profile } = call.values
+    const { stallMs } = pullOptions(call)
+    return lint(context, call.positionals[0], { profile, list, fetch: fetch ? { stallMs } : null })
+  },
   install: (context, call) => install(context, call, pullOptions(call).stallMs),
 }
 
-/** They work where there is no btrfs, and open the store themselves where they want it. */
-export const commandsWithoutStore: ReadonlySet<CommandName> = new Set(['lint', 'install'])
+/** Others work where there is no btrfs, and open the store themselves where they want it. */
+export function needsStore({ command, values }: Invocation): boolean {
+  return command !== 'lint' && command !== 'install' && values.fetch !== true
+}
 
 function first(call: Invocation): string {
   return call.positionals[0] ?? ''

@@ -20,7 +20,7 @@ import { placeMaterial, readMaterial } from './material.ts'
 import type { Target, TargetOptions } from './target.ts'
 import { discardDisk, inspectTarget, openDisk, publishDisk } from './target.ts'
 import type { Tools } from './tools.ts'
-import { findTools } from './tools.ts'
+import { findTools, toolNames } from './tools.ts'
 
 export type InstallOptions = TargetOptions &
   MaterialOptions & {
@@ -50,7 +50,10 @@ export type Installed = {
 export async function installToDisk(context: Context, options: InstallOptions): Promise<Installed> {
   const source = parseImageSource(options.image)
   const material = await readMaterial(options)
-  const tools = await findTools({ converts: options.format !== 'raw' })
+  const tools = await findTools({
+    attempt: 'install to a disk',
+    needed: toolNames.filter((name) => name !== 'qemu-img' || options.format !== 'raw'),
+  })
   const target = await inspectTarget(context, tools, options)
   const geometry = planDisk(target.diskBytes, options.espBytes)
   const work = await mkdtemp(join(tmpdir(), 'container-snap-install-'))

@@ -24,18 +24,19 @@ export type ToolName = keyof typeof packages
 /** Where each tool is: they live in /usr/sbin, which is not on everybody's PATH. */
 export type Tools = Readonly<Record<ToolName, string>>
 
-/** All that is missing is told at once, and before anything is written. */
-export async function findTools({ converts }: { converts: boolean }): Promise<Tools> {
-  const names = Object.keys(packages) as ToolName[]
-  const found = await Promise.all(names.map(async (name) => [name, await locate(name)] as const))
-  const missing = found.flatMap(([name, path]) =>
-    path === null && (converts || name !== 'qemu-img') ? [name] : [],
-  )
+export type ToolsOptions = { readonly attempt: string; readonly needed: readonly ToolName[] }
+
+export const toolNames = Object.keys(packages) as ToolName[]
+
+/** All that is missing of what is needed is told at once, and before anything is written. */
+export async function findTools({ attempt, needed }: ToolsOptions): Promise<Tools> {
+  const found = await Promise.all(toolNames.map(async (name) => [name, await locate(name)] as const))
+  const missing = found.flatMap(([name, path]) => (path === null && needed.includes(name) ? [name] : []))
   if (missing.length > 0) {
     const wanted = [...new Set(missing.map((name) => packages[name]))].join(' ')
     throw new SnapError(
       'refused',
-      `install to a disk: ${missing.join(', ')} not found on this machine; on Debian: apt-get install ${wanted}`,
+      `${attempt}: ${missing.join(', ')} not found on this machine; on Debian: apt-get install ${wanted}`,
     )
   }
   return Object.fromEntries(found.map(([name, path]) => [name, path ?? name])) as Tools
