@@ -16,33 +16,7 @@ export function addImageCommands(
   const image = program
     .command('image')
     .description('look into bootable images, make disks of them, and try them')
-  image
-    .command('lint')
-    .description('check that an image can be booted and updated; needs root, and no machine')
-    .argument('<ref>', forms)
-    .addOption(
-      new Option('--profile <profile>', 'how the machines start')
-        .choices(['systemd-boot', 'tukit-grub2'] as const)
-        .default('systemd-boot' as const),
-    )
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  bootfleet image lint registry.example/os:42.1.0')
-    .action(async (ref, options) => {
-      end(await (await import('./image-look.ts')).runImageLint(session(), ref, options))
-    })
-  image
-    .command('diff')
-    .description('packages and files that came, went or changed from one image to another; needs root')
-    .argument('<from>', forms)
-    .argument('<to>')
-    .option('--json', 'print one JSON object')
-    .addHelpText(
-      'after',
-      '\nExample:\n  bootfleet image diff registry.example/os:42.0.9 registry.example/os:42.1.0',
-    )
-    .action(async (from, to, options) => {
-      end(await (await import('./image-look.ts')).runImageDiff(session(), { from, to }, options))
-    })
+  addLooks(image, session, end)
   image
     .command('install-disk')
     .description(
@@ -86,6 +60,40 @@ export function addImageCommands(
     .option('--keep', 'keep disk and logs')
     .action(async (ref, options) => {
       end(await (await import('./image-boot.ts')).runImageBoot(session(), ref, options))
+    })
+}
+
+function addLooks(
+  image: Command<[], Record<never, never>, { context?: string }>,
+  session: () => Session,
+  end: End,
+): void {
+  image
+    .command('lint')
+    .description('check that an image can be booted and updated; needs root, and no machine')
+    .argument('<ref>', forms)
+    .addOption(
+      new Option('--profile <profile>', 'how the machines start')
+        .choices(['systemd-boot', 'tukit-grub2'] as const)
+        .default('systemd-boot' as const),
+    )
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  bootfleet image lint registry.example/os:42.1.0')
+    .action(async (ref, options) => {
+      end(await (await import('./image-look.ts')).runImageLint(session(), ref, options))
+    })
+  image
+    .command('diff')
+    .description('packages and files that came, went or changed from one image to another; needs root')
+    .argument('<from>', forms)
+    .argument('<to>')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample:\n  bootfleet image diff registry.example/os:42.0.9 registry.example/os:42.1.0',
+    )
+    .action(async (from, to, options) => {
+      end(await (await import('./image-look.ts')).runImageDiff(session(), { from, to }, options))
     })
 }
 

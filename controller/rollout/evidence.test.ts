@@ -113,7 +113,7 @@ describe('a report', () => {
       return readReport(grant, image, { ...failed('X'), health })?.message
     }
     expect(told('x'.repeat(80))).toBe(`failed health check web-up (${'x'.repeat(80)})`)
-    expect(told('💾'.repeat(81))).toBe(`failed health check web-up (${'💾'.repeat(79)}…)`)
+    expect(told('💾'.repeat(41))).toBe(`failed health check web-up (${'💾'.repeat(39)}…)`)
   })
 
   it('names the failed checks, else the message, else that there is none', () => {

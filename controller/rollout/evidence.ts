@@ -121,6 +121,8 @@ function failureOf(report: HostReport): string {
 }
 
 function shortened(detail: string): string {
-  const letters = [...detail]
-  return letters.length > detailMax ? `${letters.slice(0, detailMax - 1).join('').trimEnd()}…` : detail
+  if (detail.length <= detailMax) return detail
+  // Half of a letter beyond the 65,536 first is none.
+  const cut = detail.slice(0, detailMax - 1).replace(/[\uD800-\uDBFF]$/, '')
+  return `${cut.trimEnd()}…`
 }
