@@ -2,6 +2,8 @@ import { enrolHost, recordOf } from './enrolment.ts'
 import { stateOf } from './engine-state.ts'
 import type { EnrolmentRequest } from './enrolment.ts'
 import type { OperatorBackend } from './grpc/operator-service.ts'
+import { retiredName } from './joins/replacing.ts'
+import type { Retiring } from './joins/replacing.ts'
 import type { Leading } from './leading.ts'
 import type { ControllerOptions } from './options.ts'
 import { revokeHost } from './revoke.ts'
@@ -15,11 +17,13 @@ export type HostEnrolments = {
   /** A host that a person or a token let in; it gets its certificate when it asks. @throws ControllerError Conflict. */
   readonly admit: (host: Pick<EnrolmentRecord, 'hostId' | 'name' | 'labels'>) => Promise<void>
   readonly revoke: (order: RevocationOrder) => Promise<Revoked>
+  readonly retire: Retiring
 }
 
 export function openHostEnrolments(options: ControllerOptions, leading: () => Leading): HostEnrolments {
   const inTurn = openTurns()
   const { store, pki, natsUserFor, trustFile, revocations, config, signal } = options
+  const keep = (record: EnrolmentRecord): Promise<void> => store.enrol(record, signal)
 
   async function enrol(request: EnrolmentRequest): ReturnType<OperatorBackend['enrol']> {
     const { engine } = leading()
@@ -27,7 +31,7 @@ export function openHostEnrolments(options: ControllerOptions, leading: () => Le
       enrolments: () => engine.enrolments(),
       issueHost: pki.authority.issueHost,
       natsUserFor,
-      store: (record: Parameters<typeof store.enrol>[0]) => store.enrol(record, signal),
+      store: keep,
     }
     const times = { lifetimeMs: config.pki.hostCertificateLife, nowMs: Date.now() }
     const { record, certificatePem, natsUserJwt } = await enrolHost(registry, request, times)
@@ -51,7 +55,7 @@ export function openHostEnrolments(options: ControllerOptions, leading: () => Le
   async function admit(host: Parameters<HostEnrolments['admit']>[0]): Promise<void> {
     const nowMs = Date.now()
     const record = recordOf(leading().engine.enrolments(), host, nowMs)
-    await store.enrol(record, signal)
+    await keep(record)
     await takeIn(record, nowMs)
   }
 
@@ -60,7 +64,7 @@ export function openHostEnrolments(options: ControllerOptions, leading: () => Le
     return revokeHost(order, {
       state: stateOf(engine),
       revocations,
-      store: (record) => store.enrol(record, signal),
+      store: keep,
       takeIn: (enrolment) => engine.submit({ kind: 'enrolled', enrolment }),
       nowMs: Date.now(),
     })
@@ -70,5 +74,26 @@ export function openHostEnrolments(options: ControllerOptions, leading: () => Le
     enrol: (request) => inTurn(() => enrol(request)),
     admit: (host) => inTurn(() => admit(host)),
     revoke: (order) => inTurn(() => revoke(order)),
+    retire: (order) => inTurn(() => retireHost(order, { engine: leading().engine, revoke, store: keep })),
   }
+}
+
+type RetiringParts = {
+  readonly engine: Leading['engine']
+  readonly revoke: (order: RevocationOrder) => Promise<Revoked>
+  readonly store: (record: EnrolmentRecord) => Promise<void>
+}
+
+async function retireHost(
+  { replaced, actor, reason }: Parameters<Retiring>[0],
+  { engine, revoke, store }: RetiringParts,
+): Promise<void> {
+  const { hostId, name } = replaced
+  if (engine.enrolment(hostId) === undefined) return
+  await revoke({ host: hostId, actor, reason })
+  const record = engine.enrolment(hostId)
+  if (record?.name !== name) return
+  const enrolment = { ...record, name: retiredName(replaced) }
+  await store(enrolment)
+  await engine.submit({ kind: 'enrolled', enrolment })
 }

@@ -50,6 +50,7 @@ export function openHostJoins(
       return engine.enrolments()
     },
     admit: hostEnrolments.admit,
+    retire: hostEnrolments.retire,
     issue: (call: JoinCall) => issue(options, call),
     audit: {
       append: (fact: Parameters<AuditSink['append']>[0]) => audit.append(fact),

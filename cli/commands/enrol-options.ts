@@ -73,11 +73,15 @@ function addTokenCommands(enrol: Parent, session: () => Session, end: (status: E
         .argParser(parseAutoApproval)
         .preset('all'),
     )
+    .option(
+      '--replace <host>',
+      'host/NAME: new hardware in its place, with its name and labels; approving it revokes the old key',
+    )
     .option('--file <path>', 'write the token there, for you alone, and do not show it')
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  bootfleet enrol token create --label site=eu --file till-1.token')
-    .action(async ({ label, expires, uses, autoApprove, file, output }) => {
-      const wish = { labels: label, lifeMs: expires, uses, autoApprove, file, output }
+    .action(async ({ label, expires, uses, autoApprove, file, replace, output }) => {
+      const wish = { labels: label, lifeMs: expires, uses, autoApprove, file, replace, output }
       end(await (await import('./token.ts')).runTokenCreate(session(), wish))
     })
   token

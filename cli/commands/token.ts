@@ -27,16 +27,24 @@ export type TokenWish = {
   readonly autoApprove: number | true | undefined
   /** Where the token goes, for its owner alone; undefined: to stdout. */
   readonly file: string | undefined
+  /** `host/NAME`, name or id. */
+  readonly replace: string | undefined
   readonly output: Output
 }
 
 /** The one time that the token is seen. */
 export function runTokenCreate(session: Session, wish: TokenWish): Promise<ExitStatus> {
-  const { labels, lifeMs, uses, autoApprove = 0, file, output } = wish
+  const { labels, lifeMs, uses, autoApprove = 0, file, replace = '', output } = wish
   const { terminal } = session
   return withClient(session, async (client) => {
     const autoApprovals = autoApprove === true ? uses : autoApprove
-    const request = create(CreateTokenRequestSchema, { labels, lifeMs: BigInt(lifeMs), uses, autoApprovals })
+    const request = create(CreateTokenRequestSchema, {
+      labels,
+      lifeMs: BigInt(lifeMs),
+      uses,
+      autoApprovals,
+      replaces: replace.replace(/^host\//, ''),
+    })
     const answer = await call(client, client.service.createToken, request)
     const shown = file === undefined ? answer : { ...answer, tokenText: '' }
     if (file !== undefined) await writeToken(file, answer.tokenText)

@@ -35,6 +35,7 @@ const Wish: z.ZodType<TokenWish> = z
       .max(TOKEN_USES_MAX, `a token lets in ${TOKEN_USES_MAX} hosts at most`)
       .transform((uses) => (uses === 0 ? 1 : uses)),
     autoApprovals: z.int().nonnegative(),
+    replaces: z.string().max(64),
   })
   .refine(({ uses, autoApprovals }) => autoApprovals <= uses, {
     path: ['autoApprovals'],
@@ -79,12 +80,13 @@ function keptReason(reason: string): string {
   return reasonFromWire(reason).slice(0, KEPT_REASON_MAX)
 }
 
-function sentence({ id, labels, uses, autoApprovals, expiresAtMs }: TokenRecord): string {
+function sentence({ id, labels, uses, autoApprovals, expiresAtMs, replaces }: TokenRecord): string {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
   const hosts = uses === 1 ? '1 host' : `${uses} hosts`
   const auto = autoApprovals === 0 ? 'each needs approval' : `${autoApprovals} without approval`
   const until = new Date(expiresAtMs).toISOString()
-  return `token ${id} is for ${hosts}, ${auto}, until ${until}, labels: ${pairs.join(', ') || 'none'}`
+  const place = replaces === undefined ? '' : ` in the place of ${replaces.name}`
+  return `token ${id} is for ${hosts}${place}, ${auto}, until ${until}, labels: ${pairs.join(', ') || 'none'}`
 }
 
 function tokenView(token: TokenRecord, nowMs: number): MessageInitShape<typeof JoinTokenSchema> {
@@ -99,6 +101,7 @@ function tokenView(token: TokenRecord, nowMs: number): MessageInitShape<typeof J
     uses,
     used: requests.length,
     autoApprovals,
+    replaces: token.replaces?.name ?? '',
   }
 }
 

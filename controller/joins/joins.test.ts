@@ -15,8 +15,7 @@ import type { TokenRecord } from './token-record.ts'
 
 const { seal, isSealed } = openTokenSeal(generateKeyPairSync('ed25519').privateKey)
 const issued = { certificatePem: '', certificateAuthorityPem: '', trustBundles: [], natsUserJwt: '' }
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
+const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000]
 const till = 'a'.repeat(26)
 const desk = 'b'.repeat(26)
 
@@ -58,6 +57,7 @@ function open(): void {
       if (fails === 'put after admit') fails = 'put'
     },
     issue: () => Promise.resolve(issued),
+    retire: () => Promise.reject(new Error('nobody is replaced here')),
     audit: { append: keep, refused: async (fact: AuditFact) => void (await keep(fact)) },
     now: () => nowMs,
   }
@@ -65,7 +65,7 @@ function open(): void {
   orders = openTokenOrders({ ...parts, authoritySha256: () => Buffer.alloc(32), seal })
 }
 
-const wish: TokenWish = { labels: { site: 'eu' }, lifeMs: HOUR_MS, uses: 1, autoApprovals: 0 }
+const wish: TokenWish = { labels: { site: 'eu' }, lifeMs: HOUR_MS, uses: 1, autoApprovals: 0, replaces: '' }
 
 async function tokenFor(changes: Partial<TokenWish> = {}): Promise<{ id: string; secret: Uint8Array }> {
   const { text } = await orders.create({ ...wish, ...changes }, 'kim')

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { fingerprintOf } from '../../proto/join-token.ts'
 import type { EnrolmentRecord } from '../rollout/records.ts'
 import { REQUEST_LIFE_MS, WAITING_MAX, isLive, isOpen, isWaiting } from './token-record.ts'
 import type { RequestDecision, RequestRecord, TokenRecord } from './token-record.ts'
@@ -46,11 +47,11 @@ export function judgeClaim(
   if (!isOpen(token, nowMs)) return refused(whyClosed(token))
   const waiting = tokens.flatMap(({ requests }) => requests.filter((one) => isWaiting(one, nowMs)))
   if (waiting.length >= WAITING_MAX) return { kind: 'Full' }
-  const remark = remarkOf(claim, enrolments)
+  const remark = remarkOn(token, claim, enrolments)
   const autoGiven = token.requests.filter(({ isAuto }) => isAuto).length
   const request: RequestRecord = {
     hostId: claim.hostId,
-    name: claim.name,
+    name: nameFor(token, claim),
     natsUserPublicKey: claim.natsUserPublicKey,
     requestedAtMs: nowMs,
     from: claim.from,
@@ -59,6 +60,11 @@ export function judgeClaim(
     decision: null,
   }
   return { kind: 'Asked', changed: { ...token, requests: [...token.requests, request] }, request }
+}
+
+/** Who takes a place takes its name. */
+function nameFor({ replaces }: TokenRecord, { name }: Claim): string {
+  return replaces?.name ?? name
 }
 
 /** Whom no token alone lets in: a known key or name again is a person's decision. */
@@ -71,6 +77,18 @@ export function remarkOf(
   if (known !== undefined) return `this key is host ${known.name} already`
   const holder = enrolments.find((record) => record.name === name)
   return holder === undefined ? '' : `the name belongs to host ${holder.hostId}, with another key`
+}
+
+/** The same of one that asks by `token`; whose place it takes is for the person to compare. */
+export function remarkOn(
+  { replaces }: TokenRecord,
+  claim: { readonly hostId: string; readonly name: string },
+  enrolments: readonly EnrolmentRecord[],
+): string {
+  if (replaces === undefined) return remarkOf(claim, enrolments)
+  const known = enrolments.find(({ hostId }) => hostId === claim.hostId)
+  if (known !== undefined) return remarkOf(claim, enrolments)
+  return `takes the place of host ${replaces.name}, whose key ${fingerprintOf(replaces.hostId)} is revoked by that`
 }
 
 export function withDecision(

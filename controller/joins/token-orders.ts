@@ -3,8 +3,10 @@ import { TOKEN_SECRET_BYTES, fingerprintOf, formatJoinToken } from '../../proto/
 import { ControllerError } from '../errors.ts'
 import { freeSlot } from './join-book.ts'
 import type { JoiningParts } from './joining-hosts.ts'
-import { remarkOf, withDecision } from './judge.ts'
+import { remarkOn, withDecision } from './judge.ts'
 import type { TokenSeal } from './token-seal.ts'
+import { replacedBy, takePlace } from './replacing.ts'
+import type { Retiring } from './replacing.ts'
 import { isLive, isOver, isWaiting } from './token-record.ts'
 import type { RequestRecord, TokenRecord } from './token-record.ts'
 
@@ -13,6 +15,8 @@ export type TokenWish = {
   readonly lifeMs: number
   readonly uses: number
   readonly autoApprovals: number
+  /** Name or id of the host whose place is taken; empty: none. */
+  readonly replaces: string
 }
 
 export type JoinDecision = {
@@ -40,6 +44,7 @@ type Parts = Pick<JoiningParts, 'book' | 'inTurn' | 'enrolments' | 'admit' | 'no
   /** Of the CA that callers must find at the server. @throws ControllerError RequestInvalid without a listener. */
   readonly authoritySha256: () => Uint8Array
   readonly seal: TokenSeal['seal']
+  readonly retire: Retiring
 }
 
 const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
@@ -61,7 +66,7 @@ export function openTokenOrders(parts: Parts): TokenOrders {
 }
 
 async function createToken(
-  { book, now, authoritySha256, seal }: Parts,
+  { book, now, enrolments, authoritySha256, seal }: Parts,
   wish: TokenWish,
   actor: string,
 ): Promise<{ text: string; token: TokenRecord }> {
@@ -73,7 +78,8 @@ async function createToken(
   }
   const secret = randomBytes(TOKEN_SECRET_BYTES)
   const id = [...randomBytes(10)].map((byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('')
-  const { labels, lifeMs, uses, autoApprovals } = wish
+  const { lifeMs, uses, autoApprovals } = wish
+  const { labels, ...replacing } = replacedBy(wish, enrolments())
   const terms = {
     id,
     secretSha256: createHash('sha256').update(secret).digest('hex'),
@@ -83,6 +89,7 @@ async function createToken(
     expiresAtMs: nowMs + lifeMs,
     uses,
     autoApprovals,
+    ...replacing,
   }
   const token: TokenRecord = { ...terms, slot, seal: seal(terms), requests: [] }
   await book.keep(token)
@@ -118,7 +125,7 @@ async function listRequests({ book, enrolments, now }: Parts): Promise<readonly 
   const records = enrolments()
   return all
     .filter((request) => newest.get(request.hostId) === request)
-    .map((one) => (one.decision === null ? { ...one, remark: remarkOf(one, records) } : one))
+    .map((one) => (one.decision === null ? { ...one, remark: remarkOn(one.token, one, records) } : one))
 }
 
 async function approve(
@@ -137,6 +144,7 @@ async function approve(
     )
   }
   const called = name === '' ? found.name : name
+  await takePlace(found, { name: called, actor }, parts.retire)
   await parts.admit({ hostId, name: called, labels: token.labels })
   const approved = { kind: 'Approved', atMs: parts.now(), actor, reason } as const
   await parts.book.keep(withDecision(token, hostId, { decision: approved, name: called }))

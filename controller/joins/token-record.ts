@@ -14,11 +14,15 @@ export type TokenRecord = {
   readonly uses: number
   /** So many of them are let in without a person. */
   readonly autoApprovals: number
+  /** The host whose place is taken by whom it lets in; only a person lets it in. Absent: a host of its own. */
+  readonly replaces?: Replaced | undefined
   readonly revoked?: Decision | undefined
   /** The director key's, over what the token promises. */
   readonly seal: string
   readonly requests: readonly RequestRecord[]
 }
+
+export type Replaced = { readonly hostId: string; readonly name: string }
 
 export type RequestRecord = {
   readonly hostId: string

@@ -5,7 +5,15 @@ import type { TokenRecord } from './token-record.ts'
 /** What a token promises; who only writes to the store must not be able to make one, or to make more of one. */
 export type TokenTerms = Pick<
   TokenRecord,
-  'id' | 'secretSha256' | 'labels' | 'createdBy' | 'createdAtMs' | 'expiresAtMs' | 'uses' | 'autoApprovals'
+  | 'id'
+  | 'secretSha256'
+  | 'labels'
+  | 'createdBy'
+  | 'createdAtMs'
+  | 'expiresAtMs'
+  | 'uses'
+  | 'autoApprovals'
+  | 'replaces'
 >
 
 export type TokenSeal = {
@@ -24,8 +32,19 @@ export function openTokenSeal(directorKey: KeyObject): TokenSeal {
 
 /** The first line keeps it apart from all else that the key signs. */
 function bytesOf(terms: TokenTerms): Buffer {
-  const { id, secretSha256, labels, createdBy, createdAtMs, expiresAtMs, uses, autoApprovals } = terms
+  const { id, secretSha256, labels, createdBy, createdAtMs, expiresAtMs, uses, autoApprovals, replaces } =
+    terms
   const pairs = Object.entries(labels).toSorted(([one], [other]) => (one < other ? -1 : 1))
-  const fields = [id, secretSha256, pairs, createdBy, createdAtMs, expiresAtMs, uses, autoApprovals]
+  const fields: unknown[] = [
+    id,
+    secretSha256,
+    pairs,
+    createdBy,
+    createdAtMs,
+    expiresAtMs,
+    uses,
+    autoApprovals,
+  ]
+  if (replaces !== undefined) fields.push([replaces.hostId, replaces.name])
   return Buffer.from(`bootfleet token 1\n${JSON.stringify(fields)}`, 'utf8')
 }

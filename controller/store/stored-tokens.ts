@@ -14,6 +14,7 @@ export const Token: z.ZodType<TokenRecord> = z.object({
   expiresAtMs: atMs,
   uses: count,
   autoApprovals: count,
+  replaces: z.object({ hostId: z.string(), name: z.string() }).optional(),
   revoked: Decision.optional(),
   seal: z.string(),
   requests: z.array(

@@ -73,7 +73,7 @@ function enrolWords({ server }: World, token: string, config: string): readonly 
 }
 
 async function makeToken({ bootfleet, dir }: World, ...args: readonly string[]): Promise<string> {
-  const file = join(dir, `token-${args.join('')}`)
+  const file = join(dir, `token-${args.join('').replaceAll('/', '-')}`)
   const made = await bootfleet('enrol', 'token', 'create', '--label', 'site=eu', '--file', file, ...args)
   expect(made).toMatchObject({ status: 0, note: expect.stringContaining('site=eu') })
   expect(made.out).toBe('')
@@ -138,6 +138,32 @@ test('a host with a token waits for an operator who sees the same fingerprint, a
   await world.bootfleet('deny', `request/${second}`, '--reason', 'not ours')
   expect(await denied).toMatchObject({ status: 1, note: expect.stringContaining('not ours') })
   expect(await filesWith(world, token)).toEqual([])
+})
+
+test('new hardware takes the place of a host, whose key is worth nothing from then on', async () => {
+  const world = await openWorld()
+  await enrol(world, await makeToken(world, '--auto-approve'), 'till-1')
+  const token = await makeToken(world, '--replace', 'host/till-1', '--label', 'rack=4')
+  const enrolling = enrol(world, token, 'till-1b')
+  const waitingOnes = async (): Promise<readonly Join[]> =>
+    (await joinsOf(world)).filter(({ state }) => state === 'Waiting')
+  await expect
+    .poll(waitingOnes, waiting)
+    .toMatchObject([{ message: expect.stringContaining('takes the place of host till-1') }])
+  const [asked] = await waitingOnes()
+  await world.bootfleet('approve', `request/${asked?.fingerprint ?? ''}`, '--reason', 'new mainboard')
+  expect(await enrolling).toMatchObject({ status: 0 })
+  await runAgent(world, 'till-1b')
+  const hosts = async (): Promise<unknown> =>
+    JSON.parse((await world.bootfleet('get', 'hosts', '-o', 'json')).out)
+  await expect
+    .poll(hosts, waiting)
+    .toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: 'till-1', connected: true, labels: { site: 'eu', rack: '4' } }),
+        expect.objectContaining({ conditions: expect.arrayContaining(['Revoked']) }),
+      ]),
+    )
 })
 
 test('a token lets in the one host that it is for, and whoever stole it nobody', async () => {
