@@ -6,10 +6,11 @@ import type { AgentConfig } from './config.ts'
 import type { Network } from './checks.ts'
 import { openContact } from './contact.ts'
 import type { Contact } from './contact.ts'
-import { credentialsOf, inForce, renewCertificates } from './credentials.ts'
+import { inForce } from './credentials.ts'
 import { AgentError } from './errors.ts'
 import type { HostDriver } from './hosts/host-driver.ts'
 import { openHost } from './hosts/open-host.ts'
+import { openSystemObserver } from './hosts/report-only.ts'
 import { openIdentity } from './identity/identity.ts'
 import type { Identity } from './identity/identity.ts'
 import { openTrust } from './identity/trust.ts'
@@ -20,14 +21,15 @@ import { runBoot } from './loop.ts'
 import { openMailbox } from './mailbox.ts'
 import type { Mailbox } from './mailbox.ts'
 import { networkOf } from './network.ts'
+import { observeUntilStopped } from './observing.ts'
 import { planAgeOf } from './plan-age.ts'
 import { openNatsConnection, shownAddress } from './plans/nats-connection.ts'
 import { subscribePlans } from './plans/subscriber.ts'
 import type { Credentials } from './report/channel.ts'
 import type { HostDescription } from './report/report.ts'
-import { openReporter } from './report/reporter.ts'
 import type { Reporter } from './report/reporter.ts'
 import { openTelling } from './report/telling.ts'
+import { openReporting } from './reporting.ts'
 import { backoffMs } from './update/backoff.ts'
 import { VERSION } from '../proto/version.ts'
 
@@ -64,21 +66,37 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   // Before anything is mounted: another agent may be in the middle of a reboot.
   const lock = await lockInstance(config.stateDir)
   try {
-    const driver = options.driver ?? (await openHost(config.host, config.stateDir))
-    // The state directory may lie in the host that this mounts.
-    await prepareUntilDone(driver, log, signal)
+    const begin = await madeReady(options, signal)
     const identity = await openIdentity({ directory: config.identityDir, log, signal })
     const trust = await openTrust({
       identityDir: config.identityDir,
       path: join(config.stateDir, 'trust.jsonl'),
       log,
     })
-    const running = run({ ...options, driver, identity, trust }, signal)
-    return { hostId: identity.hostId, stopped: releaseAfter(running, lock) }
+    return { hostId: identity.hostId, stopped: releaseAfter(begin({ identity, trust }), lock) }
   } catch (error) {
     await lock.release()
     throw error
   }
+}
+
+type Known = { readonly identity: Identity; readonly trust: HostTrust }
+
+/** What the agent is for, to be begun when it knows who it is. */
+async function madeReady(
+  options: AgentOptions,
+  signal: AbortSignal,
+): Promise<(known: Known) => Promise<void>> {
+  const { host, stateDir } = options.config
+  if (host.driver === 'report-only') {
+    const { lookEveryMs } = host
+    const observe = openSystemObserver({ root: '/' })
+    return (known) => observeUntilStopped({ ...options, ...known, observe, lookEveryMs }, signal)
+  }
+  const driver = options.driver ?? (await openHost(host, stateDir))
+  // The state directory may lie in the host that this mounts.
+  await prepareUntilDone(driver, options.log, signal)
+  return (known) => run({ ...options, ...known, driver }, signal)
 }
 
 async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise<void> {
@@ -89,46 +107,26 @@ async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise
   }
 }
 
-type RunOptions = AgentOptions & {
-  readonly driver: HostDriver
-  readonly identity: Identity
-  readonly trust: HostTrust
-}
+type RunOptions = AgentOptions & Known & { readonly driver: HostDriver }
 
 async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
-  const { config, identity, trust, log } = options
+  const { config, log } = options
   const failed = new AbortController()
   const signal = AbortSignal.any([outer, failed.signal])
   const mailbox = openMailbox()
   const contact = openContact()
-  const heartbeat = options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }
-  const credentials = credentialsOf(options)
   let lastPlan: Uint8Array | null = null
   const onPlan = (bytes: Uint8Array): void => {
     contact.note()
     lastPlan = bytes
     mailbox.putPlan(bytes)
   }
-  const onTrust = (envelope: Uint8Array): void => {
-    const before = trust.authorities()
-    void trust.offer(envelope).then((taken) => {
-      // It may be by a key that nobody knew when the plan came.
-      if (taken && lastPlan !== null) mailbox.putPlan(lastPlan)
-      if (taken && trust.authorities() !== before) reporter.reconnect()
-    })
+  const onTrusted = (): void => {
+    // It may be by a key that nobody knew when the plan came.
+    if (lastPlan !== null) mailbox.putPlan(lastPlan)
   }
-  const reporter = openReporter({
-    ...config.controller,
-    credentials,
-    ...heartbeat,
-    onAnswer: () => contact.note(),
-    trustNumber: trust.number,
-    onTrust,
-    log,
-    signal,
-  })
-  const onRenewed = (): void => reporter.reconnect()
-  const renewing = renewCertificates({ config, identity, credentials, onRenewed, log, signal })
+  const onAnswer = (): void => contact.note()
+  const { closed, credentials, reporter } = openReporting({ ...options, onAnswer, onTrusted }, signal)
   const tellingOf = openTelling({
     report: (report) => reporter.report(report),
     staleSinceMs: planAgeOf(options),
@@ -143,7 +141,7 @@ async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
     await runBoots({ ...options, tellingOf, reporter, mailbox, contact, network }, signal)
   } finally {
     failed.abort()
-    await Promise.all([reporter.closed, following, renewing])
+    await Promise.all([closed, following])
   }
 }
 

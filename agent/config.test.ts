@@ -34,11 +34,25 @@ describe('a configuration', () => {
     })
   })
 
+  it('may only report what runs', () => {
+    expect(parseConfig(`${base}host: { driver: report-only }\n`, 'x').host).toEqual({
+      driver: 'report-only',
+      lookEveryMs: 300_000,
+    })
+    const often = 'host: { driver: report-only, lookEverySeconds: 30 }\n'
+    expect(parseConfig(`${base}${often}`, 'x').host).toMatchObject({ lookEveryMs: 30_000 })
+  })
+
   it.each([
     ['that is no YAML', 'a: [', /reading the configuration x/],
     ['with an unknown field', `${base}host: { driver: container-snap }\ncolour: red\n`, /colour/],
     ['with a relative directory', `${base}stateDir: here\nhost: { driver: container-snap }\n`, /absolute/],
     ['with half a sysroot', `${base}host: { driver: container-snap, sysroot: /s }\n`, /go together/],
+    [
+      'that looks too often',
+      `${base}host: { driver: report-only, lookEverySeconds: 1 }\n`,
+      /lookEverySeconds/,
+    ],
     ['without a controller', 'nats: { url: x }\nhost: { driver: container-snap }\n', /controller/],
     [
       'with an address that is none',

@@ -57,6 +57,14 @@ const SimulatedHost = z
     stepDelayMs: stepDelay,
   }))
 
+const ReportOnlyHost = z
+  .strictObject({
+    driver: z.literal('report-only'),
+    /** Between two looks at what runs. */
+    lookEverySeconds: z.int().min(10).max(86_400).default(300),
+  })
+  .transform(({ driver, lookEverySeconds }) => ({ driver, lookEveryMs: lookEverySeconds * 1000 }))
+
 const HOUR_MS = 60 * 60 * 1000
 const Plans = z
   .strictObject({
@@ -75,7 +83,7 @@ const Config = z
     controller: z.strictObject({ address: Address, serverName: z.string().min(1).optional() }),
     nats: z.strictObject({ url: z.string().min(1) }),
     plans: Plans.prefault({}),
-    host: z.discriminatedUnion('driver', [ContainerSnapHost, SimulatedHost]),
+    host: z.discriminatedUnion('driver', [ContainerSnapHost, SimulatedHost, ReportOnlyHost]),
     log: z
       .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
       .prefault({}),
@@ -87,7 +95,8 @@ const Config = z
   }))
 
 export type AgentConfig = z.infer<typeof Config>
-export type HostConfig = AgentConfig['host']
+/** Of hosts that follow plans. */
+export type HostConfig = Exclude<AgentConfig['host'], { driver: 'report-only' }>
 
 /** @throws AgentError ConfigInvalid. */
 export async function loadConfig(path: string): Promise<AgentConfig> {

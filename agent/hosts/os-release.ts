@@ -6,9 +6,18 @@ import type { OsRelease } from './host-driver.ts'
 export async function readOsRelease(root: string): Promise<OsRelease> {
   for (const path of ['usr/lib/os-release', 'etc/os-release']) {
     const text = await readFile(join(root, path), 'utf8').catch(() => '')
-    if (text !== '') return { id: valueOf(text, 'ID'), version: valueOf(text, 'VERSION_ID') }
+    if (text !== '') return parseOsRelease(text)
   }
-  return { id: '', version: '' }
+  return parseOsRelease('')
+}
+
+export function parseOsRelease(text: string): OsRelease {
+  return { id: valueOf(text, 'ID'), version: valueOf(text, 'VERSION_ID') }
+}
+
+/** For people: `Fedora Linux 41 (Server Edition)`. */
+export function nameOfSystem(text: string): string {
+  return valueOf(text, 'PRETTY_NAME') || valueOf(text, 'NAME')
 }
 
 function valueOf(text: string, name: string): string {

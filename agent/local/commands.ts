@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { gatherChecks } from '../checks.ts'
 import type { Network } from '../checks.ts'
 import type { AgentConfig } from '../config.ts'
+import { openSystemObserver } from '../hosts/report-only.ts'
 import { containerSnapProgram } from '../hosts/container-snap-program.ts'
 import { readStatus } from '../hosts/container-snap-status.ts'
 import type { Status } from '../hosts/container-snap-status.ts'
@@ -11,7 +12,7 @@ import { authoritiesOnDisk, signingOnDisk } from '../identity/trust.ts'
 import { networkOf } from '../network.ts'
 import { peekState } from '../state-file.ts'
 import { awaitVerdict } from './health-service.ts'
-import { statusLines, whyLines } from './words.ts'
+import { statusLines, systemLines, whyLines } from './words.ts'
 
 /** What people and the service manager ask on the host; none of it needs a network. */
 export type LocalCommand = 'status' | 'why' | 'check' | 'health'
@@ -28,6 +29,7 @@ export type Answer = { readonly lines: readonly string[]; readonly exitCode: 0 |
 
 export async function answer(command: LocalCommand, options: LocalOptions): Promise<Answer> {
   const { config, signal } = options
+  if (config.host.driver === 'report-only') return answerObserved(command, signal)
   switch (command) {
     case 'status': {
       const [state, status] = [await peekState(statePath(config)), await statusOf(config, signal)]
@@ -44,6 +46,19 @@ export async function answer(command: LocalCommand, options: LocalOptions): Prom
   }
 }
 
+const ONLY_REPORTS = 'this host only reports what it runs (driver: report-only), and is never updated'
+
+async function answerObserved(command: LocalCommand, signal: AbortSignal): Promise<Answer> {
+  switch (command) {
+    case 'status':
+      return { lines: systemLines(await openSystemObserver({ root: '/' })(signal)), exitCode: 0 }
+    case 'why':
+    case 'check':
+    case 'health':
+      return { lines: [ONLY_REPORTS], exitCode: 0 }
+  }
+}
+
 function statePath({ stateDir }: AgentConfig): string {
   return join(stateDir, 'state.json')
 }
@@ -53,7 +68,7 @@ function trustPath({ stateDir }: AgentConfig): string {
 }
 
 async function statusOf({ host }: AgentConfig, signal: AbortSignal): Promise<Status | null> {
-  if (host.driver === 'simulated') return null
+  if (host.driver !== 'container-snap') return null
   const { command, env } = host
   return readStatus(containerSnapProgram({ command, sysroot: openMachine(host).sysroot, env }), signal)
 }
@@ -61,9 +76,12 @@ async function statusOf({ host }: AgentConfig, signal: AbortSignal): Promise<Sta
 /** The checks of the plan, once and now. */
 async function check(config: AgentConfig, signal: AbortSignal): Promise<Answer> {
   const state = await peekState(statePath(config))
-  if (state === null || state.accepted === null) return { lines: ['no plan has come yet'], exitCode: 0 }
+  const { host } = config
+  if (state === null || state.accepted === null || host.driver === 'report-only') {
+    return { lines: ['no plan has come yet'], exitCode: 0 }
+  }
   const { health: policy, image } = state.accepted
-  const driver = await openHost(config.host, config.stateDir)
+  const driver = await openHost(host, config.stateDir)
   const network = await networkOnDisk(config)
   const asked = { health: policy, repository: image.repository }
   const checks = await gatherChecks(asked, { driver, ...(network === null ? {} : { network }) })
@@ -97,7 +115,7 @@ async function networkOnDisk(config: AgentConfig): Promise<Network | null> {
 }
 
 async function health({ config, agentWithinMs, signal }: LocalOptions): Promise<Answer> {
-  if (config.host.driver === 'simulated')
+  if (config.host.driver !== 'container-snap')
     return { lines: ['a simulated host is never on trial'], exitCode: 0 }
   const opinion = await awaitVerdict({ config, machine: openMachine(config.host), agentWithinMs, signal })
   if (opinion.kind === 'waiting') return { lines: ['stopped before the verdict'], exitCode: 0 }

@@ -1,3 +1,4 @@
+import type { ObservedSystem } from '../hosts/report-only.ts'
 import type { Status } from '../hosts/container-snap-status.ts'
 import { staleSinceMs } from '../plans/staleness.ts'
 import type { AcceptedPlan, Failure, State } from '../update/types.ts'
@@ -14,6 +15,19 @@ export function statusLines(
     ...(status === null ? [] : deploymentLines(status)),
     ...(state === null ? ['agent   has never run here'] : stateLines(state, at.nowMs)),
     ...staleLines(state, at),
+  ]
+}
+
+/** What is seen of a host that only reports, for people. */
+export function systemLines({ image, os }: ObservedSystem): readonly string[] {
+  const { digest, labels, reference, version } = image
+  return [
+    `runs    ${reference === '' ? 'no image that its own tools know of' : reference}`,
+    ...(version === '' ? [] : [`version ${version}`]),
+    ...(digest === '' ? [] : [`digest  ${digest}`]),
+    `system  ${os.name || `${os.id} ${os.version}`.trim() || 'unknown'}`,
+    ...Object.entries(labels).map(([key, value]) => `label   ${key}=${value}`),
+    'plan    none: this host only reports (driver: report-only), and is never updated',
   ]
 }
 

@@ -92,7 +92,8 @@ const inventoryHelp = `
 An inventory is a YAML file:
   hosts:
     - { name: till-17, labels: { site: eu }, architecture: amd64, running: { digest: "sha256:…", version: 42.0.9 } }
-Only the name must be there. Without an inventory the hosts of the controller are taken.`
+Only the name must be there. Without an inventory the hosts of the controller are taken. A host with "reportOnly: true"
+is in no rollout, and left out.`
 
 function inventoryOption() {
   return new Option('--inventory <file>', 'the hosts; without it those of the controller')

@@ -1,6 +1,7 @@
 import type { HostStatus, RolloutStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { runningWord } from '../../proto/picture/running.ts'
 import { changeWords, gateWords, hostWords } from '../../proto/picture/sentences.ts'
-import { clockWord, imageWord, lookOf, shortHash } from '../../proto/picture/words.ts'
+import { clockWord, lookOf, shortHash } from '../../proto/picture/words.ts'
 import { etaLines, limitsSection, noFleet, ordersSection, waveCells } from './fleet-page.ts'
 import { listSection, tableLines, textSection, titleLine } from './layout.ts'
 import type { Section } from './layout.ts'
@@ -82,7 +83,7 @@ function hostCells(host: HostStatus): readonly Span[] {
   return [
     span(host.name, 'strong'),
     span(look.text, look.tone),
-    span(imageWord(host.bootedVersion, host.bootedDigest)),
+    span(runningWord(host)),
     span(hostWords(host)),
   ]
 }

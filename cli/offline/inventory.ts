@@ -33,12 +33,14 @@ const hostSchema = z.strictObject({
     .nullable()
     .default(null),
   connected: z.boolean().default(true),
+  /** It is in no rollout, and so left out. */
+  reportOnly: z.boolean().default(false),
 })
 const inventorySchema = z.strictObject({
   hosts: z.array(hostSchema).max(100_000),
 })
 
-/** From a file, or from the controller of the context. */
+/** From a file, or from the controller of the context; without those that only report, which no rollout has. */
 export function readInventory(session: Session, path: string | undefined): Promise<readonly InventoryHost[]> {
   return path === undefined ? askController(session) : readInventoryFile(path)
 }
@@ -71,7 +73,9 @@ export function parseInventory(path: string, text: string): readonly InventoryHo
   }
   const { hosts } = parsed.data
   const again = secondOfItsName(hosts)
-  if (again === -1) return hosts
+  if (again === -1) {
+    return hosts.filter(({ reportOnly }) => !reportOnly).map(({ reportOnly: _never, ...host }) => host)
+  }
   const name = JSON.stringify(hosts[again]?.name)
   const offset = document.offsetOf(['hosts', again, 'name'], 'value')
   return refuse(offset, `hosts[${again}].name: a host ${name} is there already`)
@@ -87,7 +91,8 @@ async function askController(session: Session): Promise<readonly InventoryHost[]
   const client = await openClient(await loadContext(session))
   try {
     const { hosts } = await call(client, client.service.listHosts, create(ListHostsRequestSchema))
-    return hosts.map((host) => ({
+    const updated = hosts.filter(({ reportOnly }) => reportOnly === undefined)
+    return updated.map((host) => ({
       name: host.name,
       labels: host.labels,
       architecture: host.architecture === '' ? 'amd64' : host.architecture,

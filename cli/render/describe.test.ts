@@ -43,3 +43,25 @@ it('says its phase and its conditions in words too, and those of a newer control
   expect(linesOf({})).toContain('Phase: · Pending (has not got its turn yet)')
   expect(linesOf({})).toContain('Conditions: -')
 })
+
+it('of a host that only reports it says what that runs, and that nobody updates it', () => {
+  const reportOnly = {
+    osName: 'Fedora Linux 42 (IoT)',
+    imageReference: 'quay.io/os:42',
+    imageLabels: { team: 'edge', a: 'b' },
+  }
+  const lines = linesOf({ phase: 'ReportOnly', conditions: ['ReportOnly'], bootedDigest: booted, reportOnly })
+  expect(lines).toContain('Phase: · ReportOnly')
+  expect(lines).toContain('Booted: aaaaaaaaaaaa')
+  expect(lines).toContain('System: Fedora Linux 42 (IoT)')
+  expect(lines).toContain('Image: quay.io/os:42')
+  expect(lines).toContain('Image labels: a=b, team=edge')
+  expect(lines).toContain('Conditions: ReportOnly (only reports what it runs, and is never updated)')
+})
+
+it('one without an image is told by its operating system', () => {
+  const bootedBy = (reportOnly: object) => linesOf({ reportOnly }).find((line) => line.startsWith('Booted:'))
+  expect(bootedBy({ osId: 'debian', osVersion: '12' })).toBe('Booted: debian 12')
+  expect(bootedBy({ osName: 'Debian 12', imageReference: 'quay.io/os:42' })).toBe('Booted: quay.io/os:42')
+  expect(bootedBy({})).toBe('Booted: -')
+})

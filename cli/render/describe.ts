@@ -5,7 +5,8 @@ import type {
   RolloutStatus,
   Status,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
-import { bytesWord, imageWord } from '../../proto/picture/words.ts'
+import { runningWord, systemFacts } from '../../proto/picture/running.ts'
+import { bytesWord } from '../../proto/picture/words.ts'
 import { renderFleet, renderRollout } from './status.ts'
 import type { Style } from './style.ts'
 import { renderTable } from './table.ts'
@@ -24,7 +25,8 @@ export function describeHost(host: HostStatus, style: Style): string {
     ['Labels:', orDash(labels.join(', '))],
     ['Fleet:', orDash(host.fleet)],
     ['Phase:', `${stateWord(phase, style)}${inWords(hostWords, phase)}`],
-    ['Booted:', imageWord(host.bootedVersion, host.bootedDigest)],
+    ['Booted:', runningWord(host)],
+    ...systemFacts(host).map(([name, value]) => [`${name[0]?.toUpperCase()}${name.slice(1)}:`, value]),
     ['Digest:', orDash(host.bootedDigest)],
     ...(host.defaultDigest === '' || host.defaultDigest === host.bootedDigest
       ? []

@@ -86,3 +86,21 @@ IMAGE                REPOSITORY            RUNNING  HOLDING  AGE  FLEETS        
     'no images: no host said what it runs, and no fleet names one\n2 hosts did not say what they run\n',
   )
 })
+
+it('what hosts that only report run beside images is told', () => {
+  const systems = [
+    { name: 'Debian GNU/Linux 12', hostsRunning: 2, fleets: ['', 'edge'] },
+    { name: 'quay.io/os:42', hostsRunning: 1, fleets: ['edge'] },
+  ]
+  expect(noteOnImages(create(ListImagesResponseSchema, { images: [{ digest }], systems }))).toBe(`\
+2 hosts that only report run Debian GNU/Linux 12: (no fleet), edge
+1 host that only reports runs quay.io/os:42: edge
+`)
+  const many = Array.from({ length: 23 }, (_, index) => ({
+    name: `os ${index}`,
+    hostsRunning: 1,
+    fleets: [''],
+  }))
+  const note = noteOnImages(create(ListImagesResponseSchema, { images: [{ digest }], systems: many }))
+  expect(note).toContain('and 3 more systems; -o json has all of them\n')
+})

@@ -3,6 +3,7 @@ import type {
   HostWithImage,
   ImageStatus,
   ListImagesResponse,
+  SystemStatus,
 } from '../../proto/gen/bootfleet/v1/images_pb.ts'
 import { imageWord } from '../../proto/picture/words.ts'
 import type { Style } from './style.ts'
@@ -11,6 +12,7 @@ import { ageWord, stateWord, timeWord } from './words.ts'
 type Rows = readonly (readonly string[])[]
 
 const NAMED_MAX = 5
+const SYSTEMS_MAX = 20
 
 export function foundTable(hosts: readonly HostWithImage[], nowMs: bigint, style: Style): Rows {
   const rows = hosts.map((host) => [
@@ -71,10 +73,22 @@ export function imageTable(images: readonly ImageStatus[], nowMs: bigint, style:
   return [['IMAGE', 'REPOSITORY', 'RUNNING', 'HOLDING', 'AGE', 'FLEETS', 'STANDING'], ...rows]
 }
 
-export function noteOnImages({ hostsUnheard, images }: ListImagesResponse): string {
-  const text = images.length === 0 ? 'no images: no host said what it runs, and no fleet names one\n' : ''
+export function noteOnImages({ hostsUnheard, images, systems }: ListImagesResponse): string {
+  const text =
+    (images.length === 0 ? 'no images: no host said what it runs, and no fleet names one\n' : '') +
+    systemsNote(systems)
   if (hostsUnheard === 0) return text
   return `${text}${hostsWord(hostsUnheard)} did not say what ${hostsUnheard === 1 ? 'it runs' : 'they run'}\n`
+}
+
+/** Hosts that only report and run none of these. */
+function systemsNote(systems: readonly SystemStatus[]): string {
+  const lines = systems.slice(0, SYSTEMS_MAX).map(({ fleets, hostsRunning, name }) => {
+    const where = fleets.map((fleet) => (fleet === '' ? '(no fleet)' : fleet)).join(', ')
+    return `${hostsWord(hostsRunning)} that only ${hostsRunning === 1 ? 'reports runs' : 'report run'} ${name}: ${where}\n`
+  })
+  const more = systems.length - SYSTEMS_MAX
+  return lines.join('') + (more > 0 ? `and ${more} more systems; -o json has all of them\n` : '')
 }
 
 /** `edge 12, shop 3`: by how many hosts it runs there. */

@@ -5,6 +5,7 @@ import type {
   SourceStatus,
   WaveStatus,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { runningWord } from '../../proto/picture/running.ts'
 import { bytesWord, imageWord, shortHash } from '../../proto/picture/words.ts'
 import type { Style } from './style.ts'
 import { ageWord, stateWord } from './words.ts'
@@ -18,7 +19,7 @@ export function hostTable(hosts: readonly HostStatus[], nowMs: bigint, { isWide,
   const rows = hosts.map((host) => [
     host.name,
     host.fleet === '' ? '-' : host.fleet,
-    imageWord(host.bootedVersion, host.bootedDigest),
+    runningWord(host),
     stateWord(host.phase === '' ? 'Pending' : host.phase, style),
     host.health === '' ? '-' : host.health,
     host.connected ? 'connected' : `away ${ageWord(host.lastSeenAtMs, nowMs)}`,

@@ -74,12 +74,18 @@ function byVersion(estate: Estate, catalog: Catalog, text: string): Set<string> 
     if (names.includes(text)) found.add(digest)
     if (image?.repository === repository && names.includes(tag)) found.add(digest)
   }
-  for (const { booted, bootedVersion } of estate.hosts) if (bootedVersion === text) found.add(booted)
+  for (const host of estate.hosts) if (callsIt(host, text)) found.add(host.booted)
   return found
 }
 
+/** A host that only reports may have booted an image that no fleet names, under a name of its own. */
+function callsIt({ booted, bootedVersion, reportOnly }: EstateHost, text: string): boolean {
+  const reference = reportOnly?.imageReference ?? ''
+  return booted !== '' && [bootedVersion, reference, splitTag(reference).tag].includes(text)
+}
+
 /** A port of a registry is followed by a slash, a tag by nothing. */
-function splitTag(text: string): { readonly repository: string; readonly tag: string } {
+export function splitTag(text: string): { readonly repository: string; readonly tag: string } {
   const colon = text.lastIndexOf(':')
   if (colon === -1 || text.includes('/', colon)) return { repository: '', tag: '' }
   return { repository: text.slice(0, colon), tag: text.slice(colon + 1) }

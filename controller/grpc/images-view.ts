@@ -12,6 +12,7 @@ import type { CatalogEntry } from '../image-catalog.ts'
 import { describeEstate } from '../rollout/estate.ts'
 import type { Estate, EstateHost, EstateImage } from '../rollout/estate.ts'
 import { digestsOf, holdOf, imagesContaining, imagesNamed } from './image-questions.ts'
+import { isUnheard, repositoryFrom, systemsOf } from './reported-systems.ts'
 import type { Viewer } from './permit.ts'
 import type { Snapshot } from './status-view.ts'
 
@@ -35,7 +36,8 @@ export function imagesOf(question: ImageQuestion): MessageInitShape<typeof ListI
   const listed = question.selector.kind === 'all' ? whole : { ...estate, images: new Map<string, never>() }
   return {
     images: imageStatuses(question, estate, digestsOf(listed)),
-    hostsUnheard: estate.hosts.filter(({ booted }) => booted === '').length,
+    hostsUnheard: estate.hosts.filter(isUnheard).length,
+    systems: systemsOf(estate.hosts),
   }
 }
 
@@ -58,7 +60,7 @@ export function hostsWith(
     images: imageStatuses(question, estate, digests),
     unknownHosts: hostsHolding(question, estate, unknown),
     unknownImages: imageStatuses(question, estate, unknown),
-    unheardHosts: estate.hosts.filter(({ booted }) => booted === '').map(({ name }) => name),
+    unheardHosts: estate.hosts.filter(isUnheard).map(({ name }) => name),
   }
 }
 
@@ -84,7 +86,8 @@ function hostsHolding({ snapshot }: ImageQuestion, estate: Estate, digests: Read
   )
   return byUrgency.map(({ digest, hold, host, sinceMs }) => {
     const { connected, lastSeenAtMs } = snapshot.presenceOf(host.hostId)
-    const { fleet, hostId, labels, name, phase } = host
+    const { fleet, hostId, labels, name } = host
+    const phase = host.reportOnly === null ? host.phase : 'ReportOnly'
     const version = versionOf(estate, hold === 'Booted' ? host : null, digest)
     const since = instant(sinceMs)
     const seen = { connected, lastSeenMs: instant(lastSeenAtMs), labels: { ...labels } }
@@ -141,7 +144,7 @@ function imageStatus(
   const { platforms } = entry
   return {
     digest,
-    repository: named?.image.repository ?? '',
+    repository: named?.image.repository ?? repositoryFrom(held.map(({ host }) => host)),
     version: versionOf(estate, running[0]?.host ?? null, digest),
     tags: [...entry.tags],
     hostsRunning: running.length,

@@ -43,3 +43,40 @@ it('keeps of long lists what a stored value has room for', () => {
   expect(report.failure?.evidence.length).toBe(15)
   expect(report.etcConflicts.length).toBe(23)
 })
+
+it('takes over what a host runs that only reports, and of no other host', () => {
+  const facts = {
+    architecture: 'arm64',
+    driver: 'report-only',
+    osId: 'fedora',
+    osVersion: '42',
+    osName: 'Fedora\u001b[2J Linux 42',
+    agentVersion: '1',
+    imageReference: 'quay.io/os:42',
+    imageLabels: { team: 'edge', a: 'b' },
+  }
+  const read = (driver: string) =>
+    reportFromWire(create(ReportSchema, { phase: Phase.IDLE, facts: { ...facts, driver } }))
+  const { reportOnly } = read('report-only')
+  expect(reportOnly).toEqual({
+    osId: 'fedora',
+    osVersion: '42',
+    osName: 'Fedora [2J Linux 42',
+    imageReference: 'quay.io/os:42',
+    imageLabels: { a: 'b', team: 'edge' },
+  })
+  expect(Object.keys(reportOnly?.imageLabels ?? {})).toEqual(['a', 'team'])
+  for (const driver of ['container-snap', 'simulated', '']) {
+    expect(read(driver)).not.toHaveProperty('reportOnly')
+  }
+})
+
+it('keeps of the labels of an image what a stored value has room for', () => {
+  const read = (imageLabels: Record<string, string>) =>
+    reportFromWire(create(ReportSchema, { phase: Phase.IDLE, facts: { driver: 'report-only', imageLabels } }))
+      .reportOnly?.imageLabels ?? {}
+  const many = Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`k${index}`, 'v']))
+  expect(Object.keys(read(many))).toHaveLength(32)
+  const long = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`k${index}`, '語'.repeat(999)]))
+  expect(Buffer.byteLength(JSON.stringify(read(long)))).toBeLessThan(4_200)
+})

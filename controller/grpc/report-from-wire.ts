@@ -3,16 +3,12 @@ import { Phase, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { Digest } from '../../proto/plan.ts'
 import type { AgentPhase } from '../rollout/states.ts'
-import type { HostReport } from '../rollout/report.ts'
+import type { HostReport, ReportedSystem } from '../rollout/report.ts'
 import { ControllerError } from '../errors.ts'
 
 /** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
 const shown = (lengthMax: number): z.ZodType<string, string> =>
-  z
-    .string()
-    .transform((text) =>
-      text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax),
-    )
+  z.string().transform((text) => cleaned(text, lengthMax))
 /** Keeps what comes first; two whole lists fit into a stored value, whatever script they are written in. */
 const shownList = (entriesMax: number): z.ZodType<string[], string[]> =>
   z.array(shown(256)).transform((lines) => {
@@ -23,6 +19,21 @@ const shownList = (entriesMax: number): z.ZodType<string[], string[]> =>
     })
   })
 const LIST_SIZE_MAX_BYTES = 12 * 1024
+/** In one order whatever the order on the wire: a report that differs is stored. */
+const ShownLabels = z.record(z.string(), z.string()).transform((labels) => {
+  let sizeBytes = 0
+  const bounded = Object.entries(labels)
+    .toSorted(([a], [b]) => Number(a > b) - Number(a < b))
+    .map(([key, value]) => [cleaned(key, 128), cleaned(value, 256)] as const)
+    .slice(0, LABELS_MAX)
+    .filter((label) => {
+      sizeBytes += Buffer.byteLength(JSON.stringify(label))
+      return sizeBytes <= LABELS_SIZE_MAX_BYTES
+    })
+  return Object.fromEntries(bounded)
+})
+const LABELS_MAX = 32
+const LABELS_SIZE_MAX_BYTES = 4 * 1024
 const DigestOrNone = z.union([z.literal('').transform(() => null), Digest])
 const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
 const Instant = z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number)
@@ -89,13 +100,33 @@ const ReportFromWire = z.object({
     .object({ code: shown(64), message: shown(1024), evidence: shownList(32) })
     .optional()
     .transform((failure) => failure ?? null),
-  facts: z.object({ architecture: z.string().regex(/^[a-z0-9]{0,32}$/) }).optional(),
+  facts: z
+    .object({
+      architecture: z.string().regex(/^[a-z0-9]{0,32}$/),
+      driver: z.string(),
+      osId: shown(64),
+      osVersion: shown(64),
+      osName: shown(128),
+      imageReference: shown(512),
+      imageLabels: ShownLabels,
+    })
+    .optional(),
   deniedDigests: z.array(Digest).max(256),
   etcConflicts: shownList(64),
   refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
   phaseEnteredAtMs: Instant,
   plansStaleSinceMs: Instant,
 })
+
+const REPORT_ONLY = 'report-only'
+
+function systemOf({ osId, osVersion, osName, imageReference, imageLabels }: ReportedSystem): ReportedSystem {
+  return { osId, osVersion, osName, imageReference, imageLabels }
+}
+
+function cleaned(text: string, lengthMax: number): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax)
+}
 
 /** @throws ControllerError RequestInvalid naming the first field that cannot be taken. */
 export function reportFromWire(report: Report): HostReport {
@@ -107,6 +138,7 @@ export function reportFromWire(report: Report): HostReport {
       ...(refused !== undefined && { refused }),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       architecture: facts?.architecture ?? '',
+      ...(facts?.driver === REPORT_ONLY && { reportOnly: systemOf(facts) }),
     }
   }
   const [issue] = parsed.error.issues

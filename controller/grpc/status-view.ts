@@ -102,10 +102,14 @@ function sourceStatus(source: SourceView): SourceStatus {
 
 /** `fleet` empty: every host. */
 export function hostStatuses(snapshot: Snapshot, fleet: string): HostStatus[] {
-  return describeHosts(snapshot.state, orAll(fleet), nowOf(snapshot)).map((host) => {
+  return describeHosts(snapshot.state, orAll(fleet), nowOf(snapshot)).map(({ reportOnly, ...host }) => {
     const { connected, lastSeenAtMs, ...bytes } = snapshot.presenceOf(host.hostId)
     return create(HostStatusSchema, {
       ...host,
+      phase: reportOnly === null ? host.phase : 'ReportOnly',
+      ...(reportOnly !== null && {
+        reportOnly: { ...reportOnly, imageLabels: { ...reportOnly.imageLabels } },
+      }),
       labels: { ...host.labels },
       declaredLabels: { ...host.declaredLabels },
       deniedDigests: [...host.deniedDigests],

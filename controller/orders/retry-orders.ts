@@ -1,8 +1,8 @@
 import { ControllerError } from '../errors.ts'
 import { beginsAnew, canTryAgain } from '../rollout/retry-order.ts'
-import { nameOf, ownerOf } from '../rollout/host-names.ts'
+import { isReportOnly, nameOf, ownerOf } from '../rollout/host-names.ts'
 import type { Host, Rollout, RolloutEngineState } from '../rollout/state.ts'
-import { hostWords } from '../rollout/state-words.ts'
+import { conditionWords, hostWords } from '../rollout/state-words.ts'
 import { already, named, refuse, refuseDenied } from './answers.ts'
 import type { OrderPlan, RetryOrder } from './order.ts'
 import { findHost, findRollout } from './targets.ts'
@@ -48,6 +48,8 @@ function refuseUnfailed(rollout: Rollout, host: Host): void {
   if (isGoingBack(rollout) || rollout.record.state.kind === 'RolledBack') {
     refuse(rollout, `retrying host ${nameOf(host)} in`, noneFailed(rollout))
   }
+  if (isReportOnly(host))
+    refuse(rollout, `retrying host ${nameOf(host)} in`, `it ${conditionWords.ReportOnly}`)
   const phase = host.grants.get(rollout.record.id)?.phase ?? 'Pending'
   refuse(
     rollout,
@@ -74,5 +76,5 @@ function noneFailed({ record }: Rollout): string {
 
 function canBeQueued(host: Host, { record }: Rollout): boolean {
   const grant = host.grants.get(record.id)
-  return grant !== undefined && canTryAgain(record, grant)
+  return !isReportOnly(host) && grant !== undefined && canTryAgain(record, grant)
 }

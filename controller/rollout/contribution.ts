@@ -3,7 +3,7 @@ import type { Place } from './bucket-contribution.ts'
 import type { Changes } from './changes.ts'
 import { deadlineKey, deadlineOf } from './deadlines.ts'
 import { holdsOf } from './holds.ts'
-import { ownerOf } from './host-names.ts'
+import { partOf } from './host-names.ts'
 import { eachHost } from './jobs.ts'
 import { isMember } from './needs.ts'
 import { isOpen, isStaging, takesSlot } from './phases.ts'
@@ -69,7 +69,7 @@ function count(state: RolloutEngineState, host: Host, contribution: Contribution
 }
 
 function contributionsOf(state: RolloutEngineState, host: Host): readonly Contribution[] {
-  const owner = state.fleets.get(ownerOf(host) ?? '')
+  const owner = state.fleets.get(partOf(host) ?? '')
   const unheard = Number(host.record === null)
   const contributions: Contribution[] = owner === undefined ? [] : [{ kind: 'member', fleet: owner, unheard }]
   const fleets = new Set(owner === undefined ? [] : [owner])
@@ -115,7 +115,7 @@ function domainContributions(state: RolloutEngineState, fleet: Fleet, host: Host
 /** After a rollout began or changed its kind of state: what every host of the fleet needs may have changed. */
 export function recountFleet(state: RolloutEngineState, changes: Changes, name: string): void {
   const visit = (host: Host): void => {
-    const touched = ownerOf(host) === name || grantsOf(state, host, name)
+    const touched = partOf(host) === name || grantsOf(state, host, name)
     if (touched) recount(state, host, () => undefined)
   }
   eachHost(state, { concerns: { kind: 'fleet', name }, visit }, changes)

@@ -1,7 +1,8 @@
 import { runningOf } from './running.ts'
-import { nameOf, ownerOf } from './host-names.ts'
+import { isReportOnly, nameOf, ownerOf, partOf } from './host-names.ts'
 import { phaseOf } from './host-views.ts'
 import type { FleetRecord } from './records.ts'
+import type { ReportedSystem } from './report.ts'
 import { currentRollout } from './state-entries.ts'
 import type { Host, RolloutEngineState } from './state.ts'
 import type { HostPhase } from './states.ts'
@@ -34,6 +35,8 @@ export type EstateHost = {
   readonly next: string
   readonly staged: string
   readonly previous: string
+  /** Null: it is updated. Else `booted` may be empty although it says what it runs. */
+  readonly reportOnly: ReportedSystem | null
 }
 
 export type Estate = {
@@ -114,7 +117,7 @@ const holdsTarget: ReadonlySet<string> = new Set(['Ready', 'Staging', 'Staged', 
 function estateHost(state: RolloutEngineState, host: Host, digests: ReadonlyMap<string, string>): EstateHost {
   const owner = ownerOf(host) ?? ''
   const fleet = state.fleets.get(owner)
-  const rollout = fleet === undefined ? null : currentRollout(state, fleet)
+  const rollout = fleet === undefined || partOf(host) === null ? null : currentRollout(state, fleet)
   const about = {
     hostId: host.id,
     name: nameOf(host),
@@ -139,6 +142,7 @@ function estateHost(state: RolloutEngineState, host: Host, digests: ReadonlyMap<
     staged: holdsTarget.has(report.phase) ? unlessBooted(report.targetDigest) : '',
     // One that it fell back from is not what it would go back to.
     previous: before !== null && report.deniedDigests.includes(before) ? '' : unlessBooted(before),
+    reportOnly: report.reportOnly ?? null,
   }
 }
 
@@ -151,11 +155,13 @@ const silent = {
   next: '',
   staged: '',
   previous: '',
+  reportOnly: null,
 }
 
 /**
  * Every digest that is named or run, with the repository to ask; what a host runs and no fleet names is looked for
- * where its fleet's images are.
+ * where its fleet's images are. What a host that only reports runs is its own affair: nobody lets it choose whom the
+ * controller asks.
  */
 export function imagesToKnow(state: RolloutEngineState): ReadonlyMap<string, string> {
   const all = (): boolean => true
@@ -166,6 +172,7 @@ export function imagesToKnow(state: RolloutEngineState): ReadonlyMap<string, str
     for (const manifest of Object.values(image.manifests)) manifests.add(manifest)
   }
   for (const host of state.hosts.values()) {
+    if (isReportOnly(host)) continue
     const booted = bootedBy(host)
     const repository = state.wanted?.get(ownerOf(host) ?? '')?.image?.repository ?? ''
     const isKnown = repositories.has(booted) || manifests.has(booted)

@@ -8,7 +8,7 @@ import type { Need } from './needs.ts'
 import { isEnded, isFailure, isUnavailable } from './phases.ts'
 import { duration, phaseWord, shortDigest, shortImage } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { ownerOf } from './host-names.ts'
+import { isReportOnly, ownerOf } from './host-names.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { BlockingReason, HostPhase } from './states.ts'
 import type { GrantRecord, WaveRecord } from './records.ts'
@@ -24,6 +24,7 @@ export type Explanation = BlockingReason | Progress
 /** The first thing that keeps a host from its next step, or what it is doing. */
 export function explain(state: RolloutEngineState, hostId: string, now: Now): Explanation {
   const host = state.hosts.get(hostId)
+  if (host !== undefined && isReportOnly(host)) return { kind: 'ReportOnly' }
   if (host === undefined || (host.owners.length === 0 && host.grants.size === 0)) return { kind: 'NoFleet' }
   if (host.owners.length > 1) return { kind: 'MultipleOwners', fleets: host.owners }
   const fleet = state.fleets.get(ownerOf(host) ?? '')

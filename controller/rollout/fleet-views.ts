@@ -1,5 +1,6 @@
 import { runsImage } from './evidence.ts'
 import { haltOf } from './fleet-record.ts'
+import { isReportOnly, ownerOf } from './host-names.ts'
 import { blockOfLearning } from './learning.ts'
 import { describeLimits } from './limit-views.ts'
 import type { LimitsView } from './limit-views.ts'
@@ -150,7 +151,7 @@ function withoutRollout(
   }
   if (block !== null) return { state: 'Held', message: heldSentence(block, wanted) }
   if (rollout === null || stable === null || wanted.revision !== stable.revision) {
-    return { state: 'Pending', message: nobodySentence(fleet.members.size) }
+    return { state: 'Pending', message: nobodySentence(state, fleet) }
   }
   return rollout.record.state.kind === 'RollingBack'
     ? { state: 'Progressing', message: rolloutSentence(state, rollout, now) }
@@ -164,11 +165,16 @@ function butUnverified({ unverified }: WantedFleet, verdict: Verdict): Verdict {
   return { state: verdict.state === 'Synced' ? 'Pending' : verdict.state, message }
 }
 
-function nobodySentence(members: number): string {
-  if (members === 0) return 'no host matches its selector'
+function nobodySentence(state: RolloutEngineState, { members: { size: members }, record }: Fleet): string {
+  if (members === 0) return emptySentence(state, record.fleet)
   return members === 1
     ? 'its only host has never reported; is it on, and does it reach the controller?'
     : `none of its ${members} hosts has ever reported; are they on, and do they reach the controller?`
+}
+
+function emptySentence(state: RolloutEngineState, name: string): string {
+  const reports = [...state.hosts.values()].some((host) => isReportOnly(host) && ownerOf(host) === name)
+  return reports ? 'every host that matches its selector only reports' : 'no host matches its selector'
 }
 
 function heldSentence(block: BlockingReason, { image }: WantedFleet): string {
@@ -194,7 +200,7 @@ function ofRollout(
 ): Verdict {
   const { kind } = rollout.record.state
   if (kind === 'Progressing' && fleet.members.size === 0) {
-    return { state: 'Pending', message: 'no host matches its selector' }
+    return { state: 'Pending', message: emptySentence(state, fleet.record.fleet) }
   }
   const message = rolloutSentence(state, rollout, now)
   const waits = kind === 'Progressing' && activeWave(rollout)?.state === 'AwaitingApproval'

@@ -1,7 +1,17 @@
 import type { Host, RolloutEngineState } from './state.ts'
 
+/** The one fleet that selects it, whether or not its rollouts have it; see {@link partOf}. */
 export function ownerOf(host: Host): string | null {
   return host.owners.length === 1 ? (host.owners[0] as string) : null
+}
+
+/** The fleet whose rollouts have it, and count it: none has a host that only reports. */
+export function partOf(host: Host): string | null {
+  return isReportOnly(host) ? null : ownerOf(host)
+}
+
+export function isReportOnly({ record }: Host): boolean {
+  return record?.report.reportOnly !== undefined
 }
 
 export const noLabels: Readonly<Record<string, string>> = {}

@@ -5,10 +5,11 @@ import { targetOf } from './needs.ts'
 import { isEnded, isFailure } from './phases.ts'
 import { renderReason } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { nameOf, noLabels, ownerOf } from './host-names.ts'
+import { isReportOnly, nameOf, noLabels, ownerOf, partOf } from './host-names.ts'
 import type { Host, Rollout, RolloutEngineState } from './state.ts'
 import type { HostCondition, HostPhase } from './states.ts'
 import type { GrantRecord } from './records.ts'
+import type { ReportedSystem } from './report.ts'
 import type { Now } from './now.ts'
 
 export type HostInRolloutView = {
@@ -43,6 +44,8 @@ export type HostView = {
   readonly evidence: readonly string[]
   /** Why it does not follow a plan that it got, with the code; empty: it follows. */
   readonly refusedPlan: string
+  /** What it runs, where it only reports; null: it is updated. */
+  readonly reportOnly: ReportedSystem | null
 }
 
 const attentionMax = 20
@@ -61,7 +64,7 @@ export function describeHosts(
 
 function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView {
   const fleet = state.fleets.get(ownerOf(host) ?? '')
-  const rollout = fleet && currentRollout(state, fleet)
+  const rollout = fleet && partOf(host) !== null ? currentRollout(state, fleet) : null
   return {
     hostId: host.id,
     name: nameOf(host),
@@ -71,7 +74,7 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
     phase: rollout ? phaseOf(rollout, host) : 'Pending',
     bootedVersion: versionOf(state, host),
     message: sentenceOf(state, host, now),
-    conditions: conditionsOf(host, rollout ?? null),
+    conditions: conditionsOf(host, rollout),
     ...reported(host),
   }
 }
@@ -87,6 +90,7 @@ type Reported = Pick<
   | 'evidence'
   | 'health'
   | 'refusedPlan'
+  | 'reportOnly'
 >
 
 const unheard: Reported = {
@@ -99,20 +103,24 @@ const unheard: Reported = {
   evidence: [],
   health: 'Unknown',
   refusedPlan: '',
+  reportOnly: null,
 }
 
 function reported({ record }: Host): Reported {
   if (record === null) return unheard
   const { architecture, bootedDigest, bootId, defaultDigest, deniedDigests, etcConflicts } = record.report
-  const { failure, health, phase, refused } = record.report
+  const { bootedManifestDigest, failure, health, phase, refused, reportOnly = null } = record.report
+  // No git names what it runs: the manifest is what its own tools know it by.
+  const booted = bootedDigest ?? (reportOnly && bootedManifestDigest)
   return {
     architecture,
-    bootedDigest: bootedDigest ?? '',
+    bootedDigest: booted ?? '',
     bootId,
     defaultDigest: defaultDigest ?? '',
     deniedDigests,
     etcConflicts,
     evidence: failure?.evidence ?? [],
+    reportOnly,
     refusedPlan: refused === undefined ? '' : `${refused.code}: ${refused.message}`,
     // After a fallback a failed verdict may be the one on the image that was left; a passed one is on what runs.
     health: phase === 'RolledBack' && health.verdict === 'Failed' ? 'Unknown' : health.verdict,
@@ -120,7 +128,8 @@ function reported({ record }: Host): Reported {
 }
 
 function conditionsOf(host: Host, rollout: Rollout | null): readonly HostCondition[] {
-  const conditions: HostCondition[] = host.connected ? [] : ['Unreachable']
+  const conditions: HostCondition[] = isReportOnly(host) ? ['ReportOnly'] : []
+  if (!host.connected) conditions.push('Unreachable')
   if (host.enrolment?.revoked !== undefined) conditions.push('Revoked')
   if (host.pin !== null) conditions.push('Pinned')
   if (host.hold !== null) conditions.push('Held')
@@ -141,6 +150,7 @@ function isDrifted({ grants, record }: Host, rollout: Rollout | null): boolean {
 /** Only images that some rollout named have a version that we know. */
 function versionOf(state: RolloutEngineState, host: Host): string {
   if (host.record === null) return ''
+  if (isReportOnly(host)) return host.record.report.bootedVersion
   for (const { record } of state.rollouts.values()) {
     for (const image of [record.image, record.from?.image]) {
       if (image !== undefined && runsImage(host.record.report, image)) return image.version
@@ -188,7 +198,7 @@ export function attentionOf(
   const isCurrent = state.fleets.get(rollout.record.fleet)?.record.rolloutId === rollout.record.id
   return [...state.hosts.values()]
     .filter(
-      (host) => host.grants.has(rollout.record.id) || (isCurrent && ownerOf(host) === rollout.record.fleet),
+      (host) => host.grants.has(rollout.record.id) || (isCurrent && partOf(host) === rollout.record.fleet),
     )
     .map((host) => ({
       hostId: host.id,

@@ -4,7 +4,7 @@ import { recount } from './contribution.ts'
 import { withdraw } from './grants.ts'
 import { eachHost } from './jobs.ts'
 import { isCommitted, isEnded } from './phases.ts'
-import { labelsOf, nameOf, ownerOf } from './host-names.ts'
+import { isReportOnly, labelsOf, nameOf, ownerOf } from './host-names.ts'
 import type { Changes } from './changes.ts'
 import type { HoldEnd, Host, RolloutEngineState } from './state.ts'
 import type { GrantRecord } from './records.ts'
@@ -38,7 +38,7 @@ function place(state: RolloutEngineState, changes: Changes, host: Host): void {
 
 function pinOf(state: RolloutEngineState, host: Host): Host['pin'] {
   const digest = state.declarations.get(nameOf(host))?.pin ?? null
-  if (digest === null) return null
+  if (digest === null || isReportOnly(host)) return null
   const pins = state.wanted?.get(ownerOf(host) ?? '')?.pins ?? []
   return { digest, image: pins.find((image) => image.digest === digest) ?? null }
 }
@@ -49,6 +49,7 @@ function holdOf(state: RolloutEngineState, host: Host, now: Now): Host['hold'] {
 }
 
 function withdrawnFor(state: RolloutEngineState, host: Host, grant: GrantRecord): string | null {
+  if (isReportOnly(host)) return 'it only reports now'
   const fleet = state.rollouts.get(grant.rolloutId)?.record.fleet
   if (fleet !== undefined && state.wanted?.has(fleet) === true && fleet !== ownerOf(host)) {
     return `left fleet ${fleet}`

@@ -1,7 +1,7 @@
 import { nextOnTheWay } from './barriers.ts'
 import { hasDrifted, isBroken, runsImage } from './evidence.ts'
 import { isEnded, isFailure, isOpenAgain, isWithdrawn } from './phases.ts'
-import { ownerOf } from './host-names.ts'
+import { partOf } from './host-names.ts'
 import type { Fleet, Host, RolloutEngineState } from './state.ts'
 import type { GrantRecord, RolloutRecord } from './records.ts'
 import type { HostReport } from './report.ts'
@@ -161,5 +161,5 @@ export function grantElsewhere(host: Host, rolloutId: string | null): GrantRecor
 }
 
 export function isMember(fleet: Fleet, host: Host): boolean {
-  return ownerOf(host) === fleet.record.fleet
+  return partOf(host) === fleet.record.fleet
 }

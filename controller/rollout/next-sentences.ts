@@ -10,6 +10,8 @@ export function renderNext(explanation: Explanation): string {
   if (explanation.kind === 'Progressing') return nextOfPhase(explanation.phase)
   if (isLimit(explanation)) return nextOfLimit(explanation)
   switch (explanation.kind) {
+    case 'ReportOnly':
+      return 'nothing, until its agent runs with host.driver: container-snap, on a machine that boots our images'
     case 'NoFleet':
       return 'nothing, until a fleet in git selects it or its labels change'
     case 'MultipleOwners':

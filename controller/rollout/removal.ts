@@ -1,6 +1,6 @@
 import { matchesSelector } from '../desired-state/label-selector.ts'
 import type { DesiredState } from '../desired-state/types.ts'
-import { nameOf, ownerOf } from './host-names.ts'
+import { isReportOnly, nameOf, ownerOf } from './host-names.ts'
 import type { Host, RolloutEngineState } from './state.ts'
 
 /** More than this share of all hosts must not lose their fleet by one commit. */
@@ -17,7 +17,9 @@ type Loss = { readonly host: Host; readonly fleet: string }
  */
 export function refuseRemoval(state: RolloutEngineState, next: Next): string | null {
   const names = new Set(next.fleets.map(({ name }) => name))
-  const total = [...state.hosts.values()].filter(({ enrolment }) => enrolment !== null).length
+  const total = [...state.hosts.values()].filter(
+    (host) => host.enrolment !== null && !isReportOnly(host),
+  ).length
   const losses = lossesOf(state, next)
   const removed = losses.filter(({ fleet }) => !names.has(fleet))
   const [first] = removed
@@ -45,7 +47,7 @@ function lossesOf(state: RolloutEngineState, next: Next): readonly Loss[] {
 
 /** After a start nothing is wanted yet: then a host is where it was granted something last. */
 function fleetOf(state: RolloutEngineState, host: Host): string | null {
-  if (host.enrolment === null) return null
+  if (host.enrolment === null || isReportOnly(host)) return null
   if (state.wanted !== null) return ownerOf(host)
   const granted = [...host.grants.values()].toSorted((a, b) => b.grantedAtMs - a.grantedAtMs)
   const [last] = granted.map(({ rolloutId }) => state.rollouts.get(rolloutId))

@@ -41,4 +41,17 @@ export type HostReport = {
   }
   /** When the plan last accepted was signed, where that is longer ago than the host allows; absent: it is not. */
   readonly plansStaleSinceMs?: number
+  /** What it runs, where it only reports and takes no plan; absent: it is one that is updated. */
+  readonly reportOnly?: ReportedSystem
+}
+
+/** Of a host that is not ours to update; what it does not know is empty. */
+export type ReportedSystem = {
+  /** ID, VERSION_ID and PRETTY_NAME of os-release(5). */
+  readonly osId: string
+  readonly osVersion: string
+  readonly osName: string
+  /** Of the image that it was booted from, as its own tools name it. */
+  readonly imageReference: string
+  readonly imageLabels: Readonly<Record<string, string>>
 }

@@ -36,6 +36,8 @@ export function renderPause(cause: PauseCause): string {
 export function renderReason(reason: BlockingReason): string {
   if (isLimit(reason)) return renderLimit(reason)
   switch (reason.kind) {
+    case 'ReportOnly':
+      return 'it only reports what it runs: its agent has the driver report-only, and is granted nothing'
     case 'NoFleet':
       return 'no fleet selects this host; give it labels that one does'
     case 'MultipleOwners':

@@ -51,6 +51,7 @@ export const hostWords: Readonly<Record<HostPhase, string>> = {
 
 /** Of a host, whatever it does in a rollout: "it is not connected". */
 export const conditionWords: Readonly<Record<HostCondition, string>> = {
+  ReportOnly: 'only reports what it runs, and is never updated',
   Unreachable: 'is not connected',
   Revoked: 'is shut out',
   Pinned: 'is pinned to a digest in git',

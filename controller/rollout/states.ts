@@ -61,7 +61,15 @@ export type HostPhase =
 
 /** What may hold of a host beside its phase, at any step of a rollout. */
 export type HostCondition =
-  'Unreachable' | 'Revoked' | 'Pinned' | 'Held' | 'Drifted' | 'MultipleOwners' | 'NoFleet' | 'PlansStale'
+  | 'ReportOnly'
+  | 'Unreachable'
+  | 'Revoked'
+  | 'Pinned'
+  | 'Held'
+  | 'Drifted'
+  | 'MultipleOwners'
+  | 'NoFleet'
+  | 'PlansStale'
 
 /** Phases of the agent's update machine. */
 export type AgentPhase =
@@ -80,6 +88,8 @@ export type AgentPhase =
 
 /** Why a host is not progressing: exactly one, the first that blocks. */
 export type BlockingReason =
+  /** No rollout has it, whatever git says. */
+  | { readonly kind: 'ReportOnly' }
   | { readonly kind: 'NoFleet' }
   | { readonly kind: 'MultipleOwners'; readonly fleets: readonly string[] }
   | { readonly kind: 'FleetNotWanted' }

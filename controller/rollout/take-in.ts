@@ -9,6 +9,7 @@ import { forgetDomains } from './holds.ts'
 import { assignAll, assignOwner, noteHoldEnd } from './membership.ts'
 import { keepSigned } from './signatures.ts'
 import { runningAfter } from './running.ts'
+import { isReportOnly } from './host-names.ts'
 import { hostOf } from './state-entries.ts'
 import type { Changes } from './changes.ts'
 import type { RolloutEngineState } from './state.ts'
@@ -93,9 +94,11 @@ function takeReport(
   const { wallMs } = changes.now
   const running = runningAfter(host.record, report, wallMs)
   const record = { hostId, report, receivedAtMs: wallMs, running }
+  const wasReportOnly = isReportOnly(host)
   recount(state, host, () => {
     host.record = record
   })
   changes.writes.set(`host ${hostId}`, { kind: 'host', record })
+  if (isReportOnly(host) !== wasReportOnly) assignOwner(state, changes, host)
   readHost(state, changes, host)
 }

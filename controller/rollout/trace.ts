@@ -4,7 +4,7 @@ import { imageOf } from './needs.ts'
 import { rolloutSentence } from './rollout-views.ts'
 import { phaseWord, shortDigest } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { ownerOf } from './host-names.ts'
+import { partOf } from './host-names.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { GrantRecord, VerbRecord } from './records.ts'
 import type { HostReport } from './report.ts'
@@ -58,7 +58,7 @@ export function traceFleet(state: RolloutEngineState, fleet: Fleet, now: Now): r
 
 /** The current one of its fleet, or the last one that granted it anything. */
 function rolloutOf(state: RolloutEngineState, host: Host): Rollout | null {
-  const fleet = state.fleets.get(ownerOf(host) ?? '')
+  const fleet = state.fleets.get(partOf(host) ?? '')
   const current = fleet === undefined ? null : currentRollout(state, fleet)
   if (current !== null) return current
   const last = [...host.grants.values()].toSorted((a, b) => b.grantedAtMs - a.grantedAtMs)[0]

@@ -30,18 +30,22 @@ export type WhyView = {
 export function whyHost(state: RolloutEngineState, host: Host, now: Now): WhyView {
   const explanation = explain(state, host.id, now)
   const fleet = state.fleets.get(ownerOf(host) ?? '')
-  const rollout = fleet && currentRollout(state, fleet)
+  const rollout = fleet && explanation.kind !== 'ReportOnly' ? currentRollout(state, fleet) : null
   return {
     hostId: host.id,
     hostName: nameOf(host),
     fleet: fleet?.record.fleet ?? '',
     reason: explanation.kind,
-    phase: rollout ? phaseOf(rollout, host) : 'Pending',
+    phase: explanation.kind === 'ReportOnly' ? explanation.kind : phaseIn(rollout, host),
     message: `${sentenceOf(explanation)}${gateOf(state, { explanation, rollout }, now)}`,
-    sinceMs: sinceOf(state, { explanation, fleet, host }),
+    sinceMs: explanation.kind === 'ReportOnly' ? 0 : sinceOf(state, { explanation, fleet, host }),
     next: renderNext(explanation),
     ...failureOf(rollout, host),
   }
+}
+
+function phaseIn(rollout: Rollout | null | undefined, host: Host): string {
+  return rollout ? phaseOf(rollout, host) : 'Pending'
 }
 
 function failureOf(

@@ -50,6 +50,15 @@ export const Host: z.ZodType<HostRecord> = z.object({
     phaseEnteredAtMs: z.number(),
     refused: z.object({ plan: PlanReference, code: z.string(), message: z.string() }).exactOptional(),
     plansStaleSinceMs: z.number().exactOptional(),
+    reportOnly: z
+      .object({
+        osId: z.string(),
+        osVersion: z.string(),
+        osName: z.string(),
+        imageReference: z.string(),
+        imageLabels: z.record(z.string(), z.string()),
+      })
+      .exactOptional(),
   }),
 })
 

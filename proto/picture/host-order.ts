@@ -2,7 +2,15 @@ import type { HostStatus } from '../gen/bootfleet/v1/operator_pb.ts'
 
 const failed: ReadonlySet<string> = new Set(['Failed', 'TimedOut', 'RolledBack', 'Rejected'])
 const odd: ReadonlySet<string> = new Set(['Drifted', 'MultipleOwners', 'Revoked'])
-const atRest: ReadonlySet<string> = new Set(['', 'Pending', 'Skipped', 'Superseded', 'Cancelled', 'Removed'])
+const atRest: ReadonlySet<string> = new Set([
+  '',
+  'ReportOnly',
+  'Pending',
+  'Skipped',
+  'Superseded',
+  'Cancelled',
+  'Removed',
+])
 
 /**
  * Worst first: failed or not healthy, then odd (drifted, owned twice, revoked, undecided, refusing its plan), then not

@@ -8,6 +8,7 @@ import type {
   VerbRecord,
   WaveStatus,
 } from '../gen/bootfleet/v1/operator_pb.ts'
+import { runningWord, systemFacts } from './running.ts'
 import { bytesWord, clockWord, imageWord, shortHash, spanWord } from './words.ts'
 
 export function imagesWords(fleet: FleetStatus): string {
@@ -87,7 +88,8 @@ export function factsOf(host: HostStatus): readonly (readonly [string, string])[
     .map(([key, value]) => `${key}=${value}`)
     .toSorted()
   const facts: readonly (readonly [string, string])[] = [
-    ['booted', imageWord(host.bootedVersion, host.bootedDigest)],
+    ['booted', runningWord(host)],
+    ...systemFacts(host),
     ['health', host.health],
     ['connected', host.connected ? 'yes' : 'no'],
     ['last seen', host.lastSeenAtMs === 0n ? '' : new Date(Number(host.lastSeenAtMs)).toISOString()],

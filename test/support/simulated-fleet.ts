@@ -135,12 +135,17 @@ async function startHost(name: string, options: StartOptions): ReturnType<typeof
     },
     signal,
   )
+  await letIn(name, identityDir, controller)
+  return starting
+}
+
+/** What an agent waits for that has just been started for the first time. */
+export async function letIn(name: string, identityDir: string, controller: Controller): Promise<void> {
   const response = await enrol(name, identityDir, controller)
   await writeFile(join(identityDir, 'ca.pem'), response.certificateAuthorityPem)
   await writeFile(join(identityDir, CHAIN_FILE), chainText(response.trustBundles))
   await writeFile(join(identityDir, 'nats.jwt'), response.natsUserJwt)
   await writeFile(join(identityDir, 'certificate.pem'), response.certificatePem)
-  return starting
 }
 
 async function enrol(name: string, identityDir: string, controller: Controller): Promise<EnrolHostResponse> {

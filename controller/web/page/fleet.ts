@@ -8,6 +8,7 @@ import type {
 } from '../../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { etaWords } from '../../../proto/picture/eta.ts'
 import { limitWords } from '../../../proto/picture/limits.ts'
+import { runningWord } from '../../../proto/picture/running.ts'
 import {
   byWords,
   changeWords,
@@ -16,7 +17,7 @@ import {
   imagesWords,
   ordersOf,
 } from '../../../proto/picture/sentences.ts'
-import { imageWord, shortHash } from '../../../proto/picture/words.ts'
+import { shortHash } from '../../../proto/picture/words.ts'
 import { attentionOf } from './attention.ts'
 import { Bar, Events, PlaceLink, Section, State, Time, Trouble } from './parts.ts'
 import type { Reading } from './wire.ts'
@@ -141,10 +142,7 @@ function Host({ host }: { readonly host: HostStatus }): JSX.Element {
   return h('div', { class: 'row' }, [
     h('span', { class: 'name' }, h(PlaceLink, { place: { kind: 'host', host: name } }, name)),
     h(State, { state: phase === '' ? 'Pending' : phase }),
-    h('span', { class: 'said' }, [
-      h('span', { class: 'quiet' }, `${imageWord(host.bootedVersion, host.bootedDigest)} `),
-      hostWords(host),
-    ]),
+    h('span', { class: 'said' }, [h('span', { class: 'quiet' }, `${runningWord(host)} `), hostWords(host)]),
   ])
 }
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bootfleet/v1/images.proto.
  */
 export const file_bootfleet_v1_images: GenFile = /*@__PURE__*/
-  fileDesc("Chlib290ZmxlZXQvdjEvaW1hZ2VzLnByb3RvEgxib290ZmxlZXQudjEiOgoJTGFiZWxUZXJtEgsKA2tleRgBIAEoCRIQCghvcGVyYXRvchgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkiSwoRTGlzdEltYWdlc1JlcXVlc3QSDQoFZmxlZXQYASABKAkSJwoGbGFiZWxzGAIgAygLMhcuYm9vdGZsZWV0LnYxLkxhYmVsVGVybSJWChJMaXN0SW1hZ2VzUmVzcG9uc2USKQoGaW1hZ2VzGAEgAygLMhkuYm9vdGZsZWV0LnYxLkltYWdlU3RhdHVzEhUKDWhvc3RzX3VuaGVhcmQYAiABKA0isAIKC0ltYWdlU3RhdHVzEg4KBmRpZ2VzdBgBIAEoCRISCgpyZXBvc2l0b3J5GAIgASgJEg8KB3ZlcnNpb24YAyABKAkSDAoEdGFncxgEIAMoCRIVCg1ob3N0c19ydW5uaW5nGAUgASgNEhUKDWhvc3RzX2hvbGRpbmcYBiABKA0SKgoGZmxlZXRzGAcgAygLMhouYm9vdGZsZWV0LnYxLkltYWdlSW5GbGVldBIVCg1maXJzdF9zZWVuX21zGAggASgDEhEKCWRlbmllZF9pbhgJIAMoCRIUCgxiYXNlX2RpZ2VzdHMYCiADKAkSEgoKYmFzZV9uYW1lcxgLIAMoCRIWCg5jb250ZW50c19rbm93bhgMIAEoCBIYChBjb250ZW50c19tZXNzYWdlGA0gASgJImsKDEltYWdlSW5GbGVldBINCgVmbGVldBgBIAEoCRIVCg1ob3N0c19ydW5uaW5nGAIgASgNEhUKDWhvc3RzX2hvbGRpbmcYAyABKA0SDgoGd2FudGVkGAQgASgIEg4KBnN0YWJsZRgFIAEoCCJvChBGaW5kSG9zdHNSZXF1ZXN0Eg8KB3J1bm5pbmcYASABKAkSEgoKY29udGFpbmluZxgCIAEoCRINCgVmbGVldBgDIAEoCRInCgZsYWJlbHMYBCADKAsyFy5ib290ZmxlZXQudjEuTGFiZWxUZXJtIugBChFGaW5kSG9zdHNSZXNwb25zZRIqCgVob3N0cxgBIAMoCzIbLmJvb3RmbGVldC52MS5Ib3N0V2l0aEltYWdlEikKBmltYWdlcxgCIAMoCzIZLmJvb3RmbGVldC52MS5JbWFnZVN0YXR1cxIyCg11bmtub3duX2hvc3RzGAMgAygLMhsuYm9vdGZsZWV0LnYxLkhvc3RXaXRoSW1hZ2USMQoOdW5rbm93bl9pbWFnZXMYBCADKAsyGS5ib290ZmxlZXQudjEuSW1hZ2VTdGF0dXMSFQoNdW5oZWFyZF9ob3N0cxgFIAMoCSKeAgoNSG9zdFdpdGhJbWFnZRIPCgdob3N0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFZmxlZXQYAyABKAkSDAoEaG9sZBgEIAEoCRIOCgZkaWdlc3QYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRIQCghzaW5jZV9tcxgHIAEoAxINCgVwaGFzZRgIIAEoCRIRCgljb25uZWN0ZWQYCSABKAgSFAoMbGFzdF9zZWVuX21zGAogASgDEjcKBmxhYmVscxgLIAMoCzInLmJvb3RmbGVldC52MS5Ib3N0V2l0aEltYWdlLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
+  fileDesc("Chlib290ZmxlZXQvdjEvaW1hZ2VzLnByb3RvEgxib290ZmxlZXQudjEiOgoJTGFiZWxUZXJtEgsKA2tleRgBIAEoCRIQCghvcGVyYXRvchgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkiSwoRTGlzdEltYWdlc1JlcXVlc3QSDQoFZmxlZXQYASABKAkSJwoGbGFiZWxzGAIgAygLMhcuYm9vdGZsZWV0LnYxLkxhYmVsVGVybSKDAQoSTGlzdEltYWdlc1Jlc3BvbnNlEikKBmltYWdlcxgBIAMoCzIZLmJvb3RmbGVldC52MS5JbWFnZVN0YXR1cxIVCg1ob3N0c191bmhlYXJkGAIgASgNEisKB3N5c3RlbXMYAyADKAsyGi5ib290ZmxlZXQudjEuU3lzdGVtU3RhdHVzIkMKDFN5c3RlbVN0YXR1cxIMCgRuYW1lGAEgASgJEhUKDWhvc3RzX3J1bm5pbmcYAiABKA0SDgoGZmxlZXRzGAMgAygJItYBCg5SZXBvcnRlZFN5c3RlbRINCgVvc19pZBgBIAEoCRISCgpvc192ZXJzaW9uGAIgASgJEg8KB29zX25hbWUYAyABKAkSFwoPaW1hZ2VfcmVmZXJlbmNlGAQgASgJEkMKDGltYWdlX2xhYmVscxgFIAMoCzItLmJvb3RmbGVldC52MS5SZXBvcnRlZFN5c3RlbS5JbWFnZUxhYmVsc0VudHJ5GjIKEEltYWdlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKwAgoLSW1hZ2VTdGF0dXMSDgoGZGlnZXN0GAEgASgJEhIKCnJlcG9zaXRvcnkYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRIMCgR0YWdzGAQgAygJEhUKDWhvc3RzX3J1bm5pbmcYBSABKA0SFQoNaG9zdHNfaG9sZGluZxgGIAEoDRIqCgZmbGVldHMYByADKAsyGi5ib290ZmxlZXQudjEuSW1hZ2VJbkZsZWV0EhUKDWZpcnN0X3NlZW5fbXMYCCABKAMSEQoJZGVuaWVkX2luGAkgAygJEhQKDGJhc2VfZGlnZXN0cxgKIAMoCRISCgpiYXNlX25hbWVzGAsgAygJEhYKDmNvbnRlbnRzX2tub3duGAwgASgIEhgKEGNvbnRlbnRzX21lc3NhZ2UYDSABKAkiawoMSW1hZ2VJbkZsZWV0Eg0KBWZsZWV0GAEgASgJEhUKDWhvc3RzX3J1bm5pbmcYAiABKA0SFQoNaG9zdHNfaG9sZGluZxgDIAEoDRIOCgZ3YW50ZWQYBCABKAgSDgoGc3RhYmxlGAUgASgIIm8KEEZpbmRIb3N0c1JlcXVlc3QSDwoHcnVubmluZxgBIAEoCRISCgpjb250YWluaW5nGAIgASgJEg0KBWZsZWV0GAMgASgJEicKBmxhYmVscxgEIAMoCzIXLmJvb3RmbGVldC52MS5MYWJlbFRlcm0i6AEKEUZpbmRIb3N0c1Jlc3BvbnNlEioKBWhvc3RzGAEgAygLMhsuYm9vdGZsZWV0LnYxLkhvc3RXaXRoSW1hZ2USKQoGaW1hZ2VzGAIgAygLMhkuYm9vdGZsZWV0LnYxLkltYWdlU3RhdHVzEjIKDXVua25vd25faG9zdHMYAyADKAsyGy5ib290ZmxlZXQudjEuSG9zdFdpdGhJbWFnZRIxCg51bmtub3duX2ltYWdlcxgEIAMoCzIZLmJvb3RmbGVldC52MS5JbWFnZVN0YXR1cxIVCg11bmhlYXJkX2hvc3RzGAUgAygJIp4CCg1Ib3N0V2l0aEltYWdlEg8KB2hvc3RfaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVmbGVldBgDIAEoCRIMCgRob2xkGAQgASgJEg4KBmRpZ2VzdBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEhAKCHNpbmNlX21zGAcgASgDEg0KBXBoYXNlGAggASgJEhEKCWNvbm5lY3RlZBgJIAEoCBIUCgxsYXN0X3NlZW5fbXMYCiABKAMSNwoGbGFiZWxzGAsgAygLMicuYm9vdGZsZWV0LnYxLkhvc3RXaXRoSW1hZ2UuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AWIGcHJvdG8z");
 
 /**
  * One condition on the labels of a host, as kubectl's -l has them.
@@ -86,6 +86,13 @@ export type ListImagesResponse = Message<"bootfleet.v1.ListImagesResponse"> & {
    * @generated from field: uint32 hosts_unheard = 2;
    */
   hostsUnheard: number;
+
+  /**
+   * What hosts that only report run where that is no image, or none whose digest they know; what most run first.
+   *
+   * @generated from field: repeated bootfleet.v1.SystemStatus systems = 3;
+   */
+  systems: SystemStatus[];
 };
 
 /**
@@ -94,6 +101,76 @@ export type ListImagesResponse = Message<"bootfleet.v1.ListImagesResponse"> & {
  */
 export const ListImagesResponseSchema: GenMessage<ListImagesResponse> = /*@__PURE__*/
   messageDesc(file_bootfleet_v1_images, 2);
+
+/**
+ * @generated from message bootfleet.v1.SystemStatus
+ */
+export type SystemStatus = Message<"bootfleet.v1.SystemStatus"> & {
+  /**
+   * The reference of an image, else what os-release(5) calls it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint32 hosts_running = 2;
+   */
+  hostsRunning: number;
+
+  /**
+   * Sorted by name; the empty name is that of hosts without a fleet.
+   *
+   * @generated from field: repeated string fleets = 3;
+   */
+  fleets: string[];
+};
+
+/**
+ * Describes the message bootfleet.v1.SystemStatus.
+ * Use `create(SystemStatusSchema)` to create a new message.
+ */
+export const SystemStatusSchema: GenMessage<SystemStatus> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_images, 3);
+
+/**
+ * What a host runs that only reports; empty: it does not know.
+ *
+ * @generated from message bootfleet.v1.ReportedSystem
+ */
+export type ReportedSystem = Message<"bootfleet.v1.ReportedSystem"> & {
+  /**
+   * @generated from field: string os_id = 1;
+   */
+  osId: string;
+
+  /**
+   * @generated from field: string os_version = 2;
+   */
+  osVersion: string;
+
+  /**
+   * @generated from field: string os_name = 3;
+   */
+  osName: string;
+
+  /**
+   * @generated from field: string image_reference = 4;
+   */
+  imageReference: string;
+
+  /**
+   * @generated from field: map<string, string> image_labels = 5;
+   */
+  imageLabels: { [key: string]: string };
+};
+
+/**
+ * Describes the message bootfleet.v1.ReportedSystem.
+ * Use `create(ReportedSystemSchema)` to create a new message.
+ */
+export const ReportedSystemSchema: GenMessage<ReportedSystem> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_images, 4);
 
 /**
  * @generated from message bootfleet.v1.ImageStatus
@@ -107,7 +184,7 @@ export type ImageStatus = Message<"bootfleet.v1.ImageStatus"> & {
   digest: string;
 
   /**
-   * Empty: no fleet names it.
+   * Empty: no fleet names it, and no host that only reports says where it is from.
    *
    * @generated from field: string repository = 2;
    */
@@ -190,7 +267,7 @@ export type ImageStatus = Message<"bootfleet.v1.ImageStatus"> & {
  * Use `create(ImageStatusSchema)` to create a new message.
  */
 export const ImageStatusSchema: GenMessage<ImageStatus> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_images, 3);
+  messageDesc(file_bootfleet_v1_images, 5);
 
 /**
  * @generated from message bootfleet.v1.ImageInFleet
@@ -229,7 +306,7 @@ export type ImageInFleet = Message<"bootfleet.v1.ImageInFleet"> & {
  * Use `create(ImageInFleetSchema)` to create a new message.
  */
 export const ImageInFleetSchema: GenMessage<ImageInFleet> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_images, 4);
+  messageDesc(file_bootfleet_v1_images, 6);
 
 /**
  * @generated from message bootfleet.v1.FindHostsRequest
@@ -237,7 +314,7 @@ export const ImageInFleetSchema: GenMessage<ImageInFleet> = /*@__PURE__*/
 export type FindHostsRequest = Message<"bootfleet.v1.FindHostsRequest"> & {
   /**
    * Exactly one of the two. A digest, of the image or of its manifest, or its beginning; REPOSITORY@DIGEST;
-   * REPOSITORY:TAG; a version or a tag.
+   * REPOSITORY:TAG; a version or a tag. Also the reference under which a host that only reports booted it.
    *
    * @generated from field: string running = 1;
    */
@@ -270,7 +347,7 @@ export type FindHostsRequest = Message<"bootfleet.v1.FindHostsRequest"> & {
  * Use `create(FindHostsRequestSchema)` to create a new message.
  */
 export const FindHostsRequestSchema: GenMessage<FindHostsRequest> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_images, 5);
+  messageDesc(file_bootfleet_v1_images, 7);
 
 /**
  * @generated from message bootfleet.v1.FindHostsResponse
@@ -317,7 +394,7 @@ export type FindHostsResponse = Message<"bootfleet.v1.FindHostsResponse"> & {
  * Use `create(FindHostsResponseSchema)` to create a new message.
  */
 export const FindHostsResponseSchema: GenMessage<FindHostsResponse> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_images, 6);
+  messageDesc(file_bootfleet_v1_images, 8);
 
 /**
  * @generated from message bootfleet.v1.HostWithImage
@@ -363,7 +440,7 @@ export type HostWithImage = Message<"bootfleet.v1.HostWithImage"> & {
   sinceMs: bigint;
 
   /**
-   * Phase in the fleet's rollout.
+   * Phase in the fleet's rollout; ReportOnly where no rollout ever has it.
    *
    * @generated from field: string phase = 8;
    */
@@ -390,5 +467,5 @@ export type HostWithImage = Message<"bootfleet.v1.HostWithImage"> & {
  * Use `create(HostWithImageSchema)` to create a new message.
  */
 export const HostWithImageSchema: GenMessage<HostWithImage> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_images, 7);
+  messageDesc(file_bootfleet_v1_images, 9);
 

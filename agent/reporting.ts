@@ -1,0 +1,54 @@
+import type { Logger } from 'pino'
+import type { AgentConfig } from './config.ts'
+import { credentialsOf, renewCertificates } from './credentials.ts'
+import type { Identity } from './identity/identity.ts'
+import type { HostTrust } from './identity/trust.ts'
+import type { Credentials } from './report/channel.ts'
+import { openReporter } from './report/reporter.ts'
+import type { Reporter } from './report/reporter.ts'
+
+export type ReportingOptions = {
+  readonly config: AgentConfig
+  readonly identity: Identity
+  readonly trust: HostTrust
+  readonly log: Logger
+  /** Default: 10 s. */
+  readonly heartbeatMs?: number
+  /** Called whenever the controller acknowledged something. */
+  readonly onAnswer: () => void
+  /** Called after another trust bundle counts. */
+  readonly onTrusted: () => void
+}
+
+/** A host's line to the controller; both promises resolve when the signal has fired and all is closed. */
+export type Reporting = {
+  readonly credentials: () => Credentials
+  readonly reporter: Reporter
+  readonly closed: Promise<unknown>
+}
+
+/** Reports with a certificate that is kept renewed, to whom the newest trust bundle names. */
+export function openReporting(options: ReportingOptions, signal: AbortSignal): Reporting {
+  const { config, identity, trust, onAnswer, onTrusted, log } = options
+  const credentials = credentialsOf({ identity, trust })
+  const onTrust = (envelope: Uint8Array): void => {
+    const before = trust.authorities()
+    void trust.offer(envelope).then((taken) => {
+      if (taken) onTrusted()
+      if (taken && trust.authorities() !== before) reporter.reconnect()
+    })
+  }
+  const reporter = openReporter({
+    ...config.controller,
+    credentials,
+    ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+    onAnswer,
+    trustNumber: trust.number,
+    onTrust,
+    log,
+    signal,
+  })
+  const onRenewed = (): void => reporter.reconnect()
+  const renewing = renewCertificates({ config, identity, credentials, onRenewed, log, signal })
+  return { credentials, reporter, closed: Promise.all([reporter.closed, renewing]) }
+}
