@@ -30,6 +30,8 @@ import type { HostDescription } from './report/report.ts'
 import type { Reporter } from './report/reporter.ts'
 import { openTelling } from './report/telling.ts'
 import { openReporting } from './reporting.ts'
+import { openSealing } from './sealing.ts'
+import type { Sealing } from './sealing.ts'
 import { backoffMs } from './update/backoff.ts'
 import { VERSION } from '../proto/version.ts'
 
@@ -67,20 +69,22 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const lock = await lockInstance(config.stateDir)
   try {
     const begin = await madeReady(options, signal)
-    const identity = await openIdentity({ directory: config.identityDir, log, signal })
+    const sealing = openSealing({ config, log, signal })
+    await sealing.settle()
+    const identity = await openIdentity({ directory: config.identityDir, keys: sealing.keys, log, signal })
     const trust = await openTrust({
       identityDir: config.identityDir,
       path: join(config.stateDir, 'trust.jsonl'),
       log,
     })
-    return { hostId: identity.hostId, stopped: releaseAfter(begin({ identity, trust }), lock) }
+    return { hostId: identity.hostId, stopped: releaseAfter(begin({ identity, sealing, trust }), lock) }
   } catch (error) {
     await lock.release()
     throw error
   }
 }
 
-type Known = { readonly identity: Identity; readonly trust: HostTrust }
+type Known = { readonly identity: Identity; readonly sealing: Sealing; readonly trust: HostTrust }
 
 /** What the agent is for, to be begun when it knows who it is. */
 async function madeReady(

@@ -15,6 +15,19 @@ describe('a configuration', () => {
     })
   })
 
+  it('has keys sealed where the host is this machine, and never elsewhere unless told to', () => {
+    const sealOf = (host: string, more = ''): unknown =>
+      parseConfig(`${base}host: ${host}\n${more}`, 'x').identity
+    expect(sealOf('{ driver: container-snap }')).toEqual({ seal: 'auto', tpm: '/dev/tpmrm0' })
+    const elsewhere = '{ driver: container-snap, sysroot: /s, device: /dev/loop0, runDir: /r }'
+    expect(sealOf(elsewhere)).toMatchObject({ seal: 'never' })
+    expect(sealOf(elsewhere, 'identity: { seal: require, tpm: /dev/tpmrm1 }\n')).toEqual({
+      seal: 'require',
+      tpm: '/dev/tpmrm1',
+    })
+    expect(() => sealOf(elsewhere, 'identity: { tpm: tpm0 }\n')).toThrow('DRIVER:SETTINGS')
+  })
+
   it('may name a sysroot with its device and run directory', () => {
     const host = '{ driver: container-snap, sysroot: /s, device: /dev/loop0, runDir: /r }'
     expect(parseConfig(`${base}host: ${host}\n`, 'x').host).toMatchObject({

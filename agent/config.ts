@@ -64,6 +64,18 @@ const ReportOnlyHost = z
     lookEverySeconds: z.int().min(10).max(86_400).default(300),
   })
   .transform(({ driver, lookEverySeconds }) => ({ driver, lookEveryMs: lookEverySeconds * 1000 }))
+/** Of a host without a configuration. */
+export const KEYS_UNSET = { seal: 'auto', tpm: '/dev/tpmrm0' } as const
+
+const Keys = z.strictObject({
+  /** Whether private keys are kept sealed by the TPM. Default: `auto`; `never` where the host is not this machine. */
+  seal: z.enum(['auto', 'never', 'require']).optional(),
+  /** A device, or what the TPM software stack takes in its place, as `swtpm:path=/run/tpm`. */
+  tpm: z
+    .string()
+    .regex(/^(\/|[a-z]+:)/, 'must be an absolute path, or DRIVER:SETTINGS')
+    .default(KEYS_UNSET.tpm),
+})
 
 const HOUR_MS = 60 * 60 * 1000
 const Plans = z
@@ -83,6 +95,7 @@ const Config = z
     controller: z.strictObject({ address: Address, serverName: z.string().min(1).optional() }),
     nats: z.strictObject({ url: z.string().min(1) }),
     plans: Plans.prefault({}),
+    identity: Keys.prefault({}),
     host: z.discriminatedUnion('driver', [ContainerSnapHost, SimulatedHost, ReportOnlyHost]),
     log: z
       .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
@@ -92,11 +105,21 @@ const Config = z
     ...config,
     name: config.name ?? hostname(),
     identityDir: config.identityDir ?? join(config.stateDir, 'identity'),
+    identity: { ...config.identity, seal: config.identity.seal ?? sealUnset(config.host) },
   }))
 
 export type AgentConfig = z.infer<typeof Config>
 /** Of hosts that follow plans. */
 export type HostConfig = Exclude<AgentConfig['host'], { driver: 'report-only' }>
+
+/** Simulated hosts and those on a disk mounted here are many on one machine, and may move to another. */
+function sealUnset(
+  host: z.infer<typeof ContainerSnapHost | typeof SimulatedHost | typeof ReportOnlyHost>,
+): 'auto' | 'never' {
+  const isThisMachine =
+    host.driver === 'container-snap' ? !('sysroot' in host) : host.driver === 'report-only'
+  return isThisMachine ? KEYS_UNSET.seal : 'never'
+}
 
 /** @throws AgentError ConfigInvalid. */
 export async function loadConfig(path: string): Promise<AgentConfig> {

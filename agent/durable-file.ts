@@ -1,4 +1,4 @@
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -16,6 +16,13 @@ export async function writeDurably(path: string, content: string, mode: number):
   })
   await rename(temporary, path)
   await withFile(directory, 'r', mode, (file) => file.sync())
+}
+
+/** Gone when it resolves, also after a power cut, with what a cut write left beside it. */
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { force: true })
+  await rm(`${path}.new`, { force: true })
+  await withFile(dirname(path), 'r', 0o600, (file) => file.sync())
 }
 
 type FileHandle = Awaited<ReturnType<typeof open>>

@@ -1,5 +1,6 @@
+import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
-import { execute } from './exec.ts'
+import { execute, run } from './exec.ts'
 
 const { signal } = new AbortController()
 /** Far longer than any test waits. */
@@ -55,4 +56,16 @@ it('ends when it is told to, although what it started holds its output open', as
     code: 'Stopped',
   })
   process.kill(Number(pids[0]))
+})
+
+it('says nothing in its errors of a secret that went in or came out', async () => {
+  const options = { attempt: 'test', signal, timeoutMs: 60_000, input: 'a secret' }
+  expect(await run(['cat'], options)).toBe('a secret')
+  const failing = await run(['sh', '-c', 'cat; exit 3'], options).catch((error: unknown) => error)
+  expect(inspect(failing)).toContain('test: exit status 3: nothing said')
+  const slow = ['sh', '-c', 'cat; exec sleep 3600'] as const
+  const late = await run(slow, { ...options, timeoutMs: 1_000 }).catch((error: unknown) => error)
+  expect(inspect(late)).toContain('test: no end after 1000 ms')
+  expect(inspect([failing, late], { depth: 9 })).not.toContain('secret')
+  expect(await run(['true'], { ...options, input: 'x'.repeat(1_000_000) })).toBe('')
 })

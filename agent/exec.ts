@@ -15,6 +15,8 @@ export type ExecOptions = {
   readonly onLine?: (line: string) => void
   /** What the program left running, in its process group, ends with it; for programs that are not ours. */
   readonly leftovers?: 'killed'
+  /** Given on stdin, for secrets: neither it nor what the program then says on stdout becomes part of an error. */
+  readonly input?: string
 }
 
 export type ExecResult = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
@@ -34,7 +36,7 @@ export async function execute(command: Command, options: ExecOptions): Promise<E
   const child = execa(file, args, {
     env: { PATH: pathOf(), LC_ALL: 'C.UTF-8', ...options.env },
     extendEnv: false,
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
     reject: false,
     maxBuffer: OUTPUT_MAX_BYTES,
     timeout: options.timeoutMs,
@@ -57,7 +59,9 @@ export async function execute(command: Command, options: ExecOptions): Promise<E
     const found = result.timedOut
       ? `no end after ${options.timeoutMs} ms`
       : (result.shortMessage ?? 'killed').slice(0, 300)
-    throw new AgentError('ExecFailed', `${options.attempt}: ${found}`, { cause: result })
+    // The result's own message holds what the program said.
+    const cause = options.input === undefined ? { cause: result } : {}
+    throw new AgentError('ExecFailed', `${options.attempt}: ${found}`, cause)
   }
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr }
 }
@@ -69,7 +73,8 @@ export async function execute(command: Command, options: ExecOptions): Promise<E
 export async function run(command: Command, options: ExecOptions): Promise<string> {
   const { exitCode, stdout, stderr } = await execute(command, options)
   if (exitCode === 0) return stdout
-  const said = lastLine(stderr) || lastLine(stdout) || 'nothing said'
+  const spoken = options.input === undefined ? lastLine(stdout) : ''
+  const said = lastLine(stderr) || spoken || 'nothing said'
   throw new AgentError('ExecFailed', `${options.attempt}: exit status ${exitCode}: ${said}`)
 }
 

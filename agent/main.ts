@@ -13,7 +13,7 @@ const USAGE = `bootfleet-agent ${VERSION}: keeps this host on the image its plan
 
 usage:
   bootfleet-agent run --config FILE   run until SIGTERM or SIGINT
-  bootfleet-agent status              what runs, what boots next, how far the plan is
+  bootfleet-agent status              what runs, what boots next, how far the plan is, how keys are kept
   bootfleet-agent why                 what keeps the host from what its plan wants
   bootfleet-agent check               run the checks of the plan, once and now
   bootfleet-agent health [--agent-within SECONDS]

@@ -6,10 +6,12 @@ import type { HostTrust } from './identity/trust.ts'
 import type { Credentials } from './report/channel.ts'
 import { openReporter } from './report/reporter.ts'
 import type { Reporter } from './report/reporter.ts'
+import type { Sealing } from './sealing.ts'
 
 export type ReportingOptions = {
   readonly config: AgentConfig
   readonly identity: Identity
+  readonly sealing: Sealing
   readonly trust: HostTrust
   readonly log: Logger
   /** Default: 10 s. */
@@ -29,7 +31,7 @@ export type Reporting = {
 
 /** Reports with a certificate that is kept renewed, to whom the newest trust bundle names. */
 export function openReporting(options: ReportingOptions, signal: AbortSignal): Reporting {
-  const { config, identity, trust, onAnswer, onTrusted, log } = options
+  const { config, identity, sealing, trust, onAnswer, onTrusted, log } = options
   const credentials = credentialsOf({ identity, trust })
   const onTrust = (envelope: Uint8Array): void => {
     const before = trust.authorities()
@@ -48,7 +50,11 @@ export function openReporting(options: ReportingOptions, signal: AbortSignal): R
     log,
     signal,
   })
-  const onRenewed = (): void => reporter.reconnect()
+  const onRenewed = (): void => {
+    reporter.reconnect()
+    // The image that was on trial at the start may have been proven since.
+    void sealing.settleQuietly()
+  }
   const renewing = renewCertificates({ config, identity, credentials, onRenewed, log, signal })
   return { credentials, reporter, closed: Promise.all([reporter.closed, renewing]) }
 }

@@ -21,7 +21,7 @@ Maintainer: bootfleet maintainers <maintainers@bootfleet.invalid>
 Section: admin
 Priority: optional
 Depends: nodejs (>= 20.19), skopeo, btrfs-progs, util-linux, mount, systemd, tar, init-system-helpers (>= 1.52)
-Recommends: systemd-boot, systemd-boot-efi, dosfstools
+Recommends: systemd-boot, systemd-boot-efi, dosfstools, libtss2-esys-3.0.2-0t64 | libtss2-esys-3.0.2-0, libtss2-rc0t64 | libtss2-rc0
 Suggests: fdisk, mtools, qemu-utils
 Description: agent and image tool of a bootfleet host
  bootfleet-agent keeps a host on the image that its fleet's git names;

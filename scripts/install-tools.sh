@@ -36,7 +36,7 @@ declare -A package_of=(
 [[ ${1:-} == demo ]] || package_of+=(
   [openssl]=openssl [sshd]=openssh-server [gpg]=gnupg [base32]=coreutils
   [sfdisk]=fdisk [mkfs.fat]=dosfstools [mcopy]=mtools [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86
-  [mmdebstrap]=mmdebstrap [dmsetup]=dmsetup [zsh]=zsh [fish]=fish
+  [mmdebstrap]=mmdebstrap [dmsetup]=dmsetup [zsh]=zsh [fish]=fish [swtpm]=swtpm [systemd-creds]=systemd
 )
 [[ ${1:-} != web ]] || package_of+=([chromium]=chromium)
 missing=()
@@ -139,6 +139,25 @@ exec "$(ls "$dir"/ld-linux*.so.*)" --library-path "$dir" "$dir/skopeo.bin" "$@"
 SCRIPT
   chmod 755 "$peer.new/skopeo"
   "$peer.new/skopeo" --version >/dev/null || fail "the fetched skopeo does not run here"
+  mv "$peer.new" "$peer"
+  rm -rf "$scratch"
+fi
+
+# What systemd-creds needs to speak to a TPM, here one in software. It is unpacked, not installed: Debian's packages
+# bring udev along, and with it another systemd.
+if [[ ${1:-} != demo && ! -x $tools/tss2/systemd-creds ]]; then
+  unpack_from bookworm "the libraries of tpm2-tss, and a systemd-creds that finds them, as tss2/*" \
+    libtss2-esys-3.0.2-0 libtss2-sys1 libtss2-mu0 libtss2-rc0 libtss2-tcti-swtpm0
+  peer=$tools/tss2
+  rm -rf "$peer" "$peer.new"
+  mkdir "$peer.new"
+  cp -L "$scratch"/root/usr/lib/*-linux-gnu*/libtss2-*.so.? "$peer.new/"
+  cat >"$peer.new/systemd-creds" <<'SCRIPT'
+#!/bin/sh
+LD_LIBRARY_PATH=$(dirname "$(readlink -f "$0")") exec /usr/bin/systemd-creds "$@"
+SCRIPT
+  chmod 755 "$peer.new/systemd-creds"
+  "$peer.new/systemd-creds" --version >/dev/null || fail "systemd-creds does not run here with the fetched libtss2"
   mv "$peer.new" "$peer"
   rm -rf "$scratch"
 fi

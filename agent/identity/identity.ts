@@ -7,10 +7,13 @@ import { hostIdOf, identityNamedIn } from '../../proto/identity.ts'
 import { writeDurably } from '../durable-file.ts'
 import { AgentError, toAgentError } from '../errors.ts'
 import { createCertificateRequest } from './certificate-request.ts'
+import { plainKeyFiles } from './key-files.ts'
+import type { KeyFiles } from './key-files.ts'
 import { NATS_JWT_FILE, openNatsUser } from './nats-user.ts'
 import type { NatsUser } from './nats-user.ts'
 import { readIfThere, readTrustMaterial } from './trust-material.ts'
 
+const KEY_FILE = 'key.pem'
 export const CERTIFICATE_FILE = 'certificate.pem'
 
 /** Who this host is, as it was enrolled; its certificate changes while the agent runs. */
@@ -41,6 +44,8 @@ export type HostCertificate = {
 
 export type OpenIdentityOptions = {
   readonly directory: string
+  /** Default: plain files in `directory`. */
+  readonly keys?: KeyFiles
   readonly log: Logger
   readonly signal: AbortSignal
   /** Between two looks for the certificate. Default: 500 ms. */
@@ -55,8 +60,8 @@ export type OpenIdentityOptions = {
 export async function openIdentity(options: OpenIdentityOptions): Promise<Identity> {
   const { directory, log, signal } = options
   // Before the request, which whoever enrols the host waits for.
-  const nats = await openNatsUser(directory)
-  const key = await loadOrMakeKey(directory)
+  const nats = await openNatsUser(directory, options.keys)
+  const key = await loadOrMakeKey(directory, options.keys)
   const hostId = hostIdOf(createPublicKey(key).export({ type: 'spki', format: 'der' }))
   let announced = false
   while (!signal.aborted) {
@@ -74,10 +79,13 @@ export async function openIdentity(options: OpenIdentityOptions): Promise<Identi
  * Only the owner may read the key, and its request is written before anyone could need it.
  * @throws AgentError IdentityInvalid.
  */
-export async function loadOrMakeKey(directory: string): Promise<KeyObject> {
-  const path = join(directory, 'key.pem')
+export async function loadOrMakeKey(
+  directory: string,
+  keys: KeyFiles = plainKeyFiles(directory),
+): Promise<KeyObject> {
+  const path = join(directory, KEY_FILE)
   try {
-    const pem = (await readIfThere(path)) ?? (await makeKey(path))
+    const pem = (await keys.read(KEY_FILE)) ?? (await makeKey(keys))
     const key = createPrivateKey(pem)
     const hostId = hostIdOf(createPublicKey(key).export({ type: 'spki', format: 'der' }))
     const request = join(directory, 'request.csr')
@@ -90,10 +98,10 @@ export async function loadOrMakeKey(directory: string): Promise<KeyObject> {
   }
 }
 
-async function makeKey(path: string): Promise<string> {
+async function makeKey(keys: KeyFiles): Promise<string> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  await writeDurably(path, pem, 0o600)
+  await keys.add(KEY_FILE, pem)
   return pem
 }
 

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeDurably } from '../durable-file.ts'
 import { AgentError, toAgentError } from '../errors.ts'
+import { plainKeyFiles } from './key-files.ts'
+import type { KeyFiles } from './key-files.ts'
 import { readIfThere } from './trust-material.ts'
 
 /** Made here, never leaves the host. */
@@ -31,10 +33,13 @@ export type NatsUser = {
  * Load the key of this host's NATS user from `directory`; made at the first start, with its public half beside it.
  * @throws AgentError IdentityInvalid when the file holds something else.
  */
-export async function openNatsUser(directory: string): Promise<NatsUser> {
+export async function openNatsUser(
+  directory: string,
+  keys: KeyFiles = plainKeyFiles(directory),
+): Promise<NatsUser> {
   const path = join(directory, SEED_FILE)
   try {
-    const text = (await readIfThere(path)) ?? (await makeSeed(path))
+    const text = (await keys.read(SEED_FILE)) ?? (await makeSeed(keys))
     const seed = Buffer.from(text.trim(), 'utf8')
     const publicKey = fromSeed(seed).getPublicKey()
     if (!publicKey.startsWith('U')) throw new Error('it is no key of a user')
@@ -57,8 +62,8 @@ export async function openNatsUser(directory: string): Promise<NatsUser> {
   }
 }
 
-async function makeSeed(path: string): Promise<string> {
+async function makeSeed(keys: KeyFiles): Promise<string> {
   const seed = `${Buffer.from(createUser().getSeed()).toString('utf8')}\n`
-  await writeDurably(path, seed, 0o600)
+  await keys.add(SEED_FILE, seed)
   return seed
 }

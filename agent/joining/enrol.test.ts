@@ -110,6 +110,8 @@ async function writeConfig(): Promise<void> {
     controller: { address: 'fleet.example:8443' },
     nats: { url: 'nats://fleet.example:4222' },
     host: { driver: 'container-snap' },
+    // Also where the tests run on a machine with a TPM.
+    identity: { seal: 'never' },
   }
   await writeFile(join(dir, 'agent.yaml'), JSON.stringify(settings))
 }

@@ -5,10 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Admitted } from '../../proto/gen/bootfleet/v1/join_pb.ts'
 import { hostIdOf } from '../../proto/identity.ts'
 import { fingerprintOf } from '../../proto/join-token.ts'
-import { STATE_DIR, parseConfig } from '../config.ts'
+import { KEYS_UNSET, STATE_DIR, parseConfig } from '../config.ts'
 import { AgentError } from '../errors.ts'
 import { createCertificateRequest } from '../identity/certificate-request.ts'
 import { loadOrMakeKey } from '../identity/identity.ts'
+import { openKeyFiles } from '../identity/key-files.ts'
 import { openNatsUser } from '../identity/nats-user.ts'
 import { readIfThere } from '../identity/trust-material.ts'
 import { backoffMs } from '../update/backoff.ts'
@@ -45,8 +46,10 @@ export async function enrol(options: EnrolOptions): Promise<void> {
   const text = await readIfThere(configPath)
   const config = text === null ? null : parseConfig(text, configPath)
   const identityDir = config?.identityDir ?? join(STATE_DIR, 'identity')
-  const nats = await openNatsUser(identityDir)
-  const key = await loadOrMakeKey(identityDir)
+  const settings = { directory: identityDir, ...(config?.identity ?? KEYS_UNSET) }
+  const keys = openKeyFiles({ ...settings, warn: ({ message }) => say(message), signal: options.signal })
+  const nats = await openNatsUser(identityDir, keys)
+  const key = await loadOrMakeKey(identityDir, keys)
   const hostId = hostIdOf(createPublicKey(key).export({ type: 'spki', format: 'der' }))
   const hostName = (options.name ?? config?.name ?? hostname()).toLowerCase()
   say(`host ${hostName}, fingerprint ${fingerprintOf(hostId)}`)

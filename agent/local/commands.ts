@@ -8,6 +8,7 @@ import { containerSnapProgram } from '../hosts/container-snap-program.ts'
 import { readStatus } from '../hosts/container-snap-status.ts'
 import type { Status } from '../hosts/container-snap-status.ts'
 import { openHost, openMachine } from '../hosts/open-host.ts'
+import { keysOnDisk, openKeyFiles } from '../identity/key-files.ts'
 import { authoritiesOnDisk, signingOnDisk } from '../identity/trust.ts'
 import { networkOf } from '../network.ts'
 import { peekState } from '../state-file.ts'
@@ -35,7 +36,8 @@ export async function answer(command: LocalCommand, options: LocalOptions): Prom
       const [state, status] = [await peekState(statePath(config)), await statusOf(config, signal)]
       const signing = await signingOnDisk(trustPath(config)).catch((error: Error) => error.message)
       const lines = statusLines(state, status, { nowMs: Date.now(), ...config.plans })
-      return { lines: [...lines, `trust   ${signing}`], exitCode: 0 }
+      const keys = await keysOnDisk(config.identityDir)
+      return { lines: [...lines, `trust   ${signing}`, `keys    ${keys}`], exitCode: 0 }
     }
     case 'why':
       return { lines: whyLines(await peekState(statePath(config)), Date.now()), exitCode: 0 }
@@ -82,7 +84,7 @@ async function check(config: AgentConfig, signal: AbortSignal): Promise<Answer> 
   }
   const { health: policy, image } = state.accepted
   const driver = await openHost(host, config.stateDir)
-  const network = await networkOnDisk(config)
+  const network = await networkOnDisk(config, signal)
   const asked = { health: policy, repository: image.repository }
   const checks = await gatherChecks(asked, { driver, ...(network === null ? {} : { network }) })
   const lines: string[] = []
@@ -97,16 +99,14 @@ async function check(config: AgentConfig, signal: AbortSignal): Promise<Answer> 
 }
 
 /** Null on a host that is not enrolled yet. */
-async function networkOnDisk(config: AgentConfig): Promise<Network | null> {
-  const read = (name: string) => readFile(join(config.identityDir, name), 'utf8')
+async function networkOnDisk(config: AgentConfig, signal: AbortSignal): Promise<Network | null> {
+  const { identityDir: directory, identity } = config
+  const read = (name: string) => readFile(join(directory, name), 'utf8')
+  const keys = openKeyFiles({ directory, ...identity, warn: () => {}, signal })
   try {
-    const [keyPem, certificatePem, caPem] = await Promise.all(
-      ['key.pem', 'certificate.pem', 'ca.pem'].map(read) as [
-        Promise<string>,
-        Promise<string>,
-        Promise<string>,
-      ],
-    )
+    const [certificatePem, caPem] = await Promise.all([read('certificate.pem'), read('ca.pem')])
+    const keyPem = await keys.read('key.pem')
+    if (keyPem === null) return null
     const authorities = await authoritiesOnDisk(trustPath(config))
     return networkOf(config, () => ({ keyPem, certificatePem, caPem: authorities ?? caPem }))
   } catch {
