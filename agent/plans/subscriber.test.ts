@@ -76,7 +76,7 @@ describe('a subscriber', () => {
     await publish('old')
     await publish('new')
     await subscribe()
-    await vi.waitFor(() => expect(seen).toEqual(['new']), 90_000)
+    await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set(['new'])), 90_000)
   })
 
   it('uses no consumer', async () => {
@@ -90,7 +90,7 @@ describe('a subscriber', () => {
   it('comes back when the server was killed, and gets what it missed', async () => {
     await publish('before')
     await subscribe()
-    await vi.waitFor(() => expect(seen).toEqual(['before']), 90_000)
+    await vi.waitFor(() => expect(seen).toContain('before'), 90_000)
     await nats.kill()
     await nats.restart()
     await vi.waitFor(() => publish('after'), 90_000)
@@ -104,6 +104,12 @@ describe('a subscriber', () => {
     await publish('x')
     await subscribe(50)
     await vi.waitFor(() => expect(seen.length).toBeGreaterThan(3), 90_000)
+  })
+
+  it('looks again soon after it came, for what was published and not yet stored', async () => {
+    await publish('x')
+    await subscribe()
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2), 90_000)
   })
 
   it('waits for a stream that is not there yet', async () => {

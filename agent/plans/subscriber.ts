@@ -16,12 +16,18 @@ export type SubscriberOptions = {
 }
 
 const REFRESH_MS = 3 * 60 * 1000
+/**
+ * A busy server has taken a plan before it is in the stream: whoever subscribes in between is told nothing by either.
+ * So after a (re)connect the stream is looked at again, so long after each other.
+ */
+const SETTLING_MS: readonly number[] = [2_000, 10_000]
 const GET_TIMEOUT_MS = 10_000
 const RETRY = { baseMs: 1_000, maxMs: 60_000 }
 
 /**
- * Deliver this host's plans until `signal` fires or the connection is closed for good: a plain subscription first, so that nothing published from
- * here on is missed, then one direct get of what stands in the stream, at every (re)connect and now and then.
+ * Deliver this host's plans until `signal` fires or the connection is closed for good: a plain subscription first, so
+ * that nothing published from here on is missed, then direct gets of what stands in the stream, at every (re)connect,
+ * soon after it, and now and then.
  */
 export async function subscribePlans(options: SubscriberOptions): Promise<void> {
   const { connection, hostId, onPlan, signal } = options
@@ -32,10 +38,10 @@ export async function subscribePlans(options: SubscriberOptions): Promise<void> 
   })
   const wakes = watchReconnects(connection, signal)
   try {
-    while (!signal.aborted && !connection.isClosed()) {
+    for (let looks = 0; !signal.aborted && !connection.isClosed(); looks += 1) {
       await fetchUntilDone(options)
-      const refreshMs = (options.refreshMs ?? REFRESH_MS) * (0.5 + Math.random())
-      await wakes.wait(refreshMs)
+      const waitMs = options.refreshMs ?? SETTLING_MS[looks] ?? REFRESH_MS
+      if ((await wakes.wait(waitMs * (0.5 + Math.random()))) === 'reconnected') looks = -1
     }
   } finally {
     subscription.unsubscribe()
@@ -70,7 +76,7 @@ function describe(reply: Msg, status: number): string {
   return `status ${status} ${reply.headers?.description ?? ''}`.trim()
 }
 
-type Wakes = { readonly wait: (timeoutMs: number) => Promise<void> }
+type Wakes = { readonly wait: (timeoutMs: number) => Promise<'waited' | 'reconnected'> }
 
 function watchReconnects(connection: NatsConnection, signal: AbortSignal): Wakes {
   let reconnected = new AbortController()
@@ -87,7 +93,9 @@ function watchReconnects(connection: NatsConnection, signal: AbortSignal): Wakes
     wait: async (timeoutMs) => {
       const waiting = AbortSignal.any([signal, reconnected.signal])
       await delay(timeoutMs, undefined, { signal: waiting }).catch(() => {})
-      if (reconnected.signal.aborted) reconnected = new AbortController()
+      if (!reconnected.signal.aborted) return 'waited'
+      reconnected = new AbortController()
+      return 'reconnected'
     },
   }
 }
