@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Program } from '../testing/program.ts'
 import { openProgram } from '../testing/program.ts'
@@ -138,6 +139,51 @@ describe('lint of an image in a store', () => {
       await rm(folder, { recursive: true, force: true })
     }
   }, 120_000)
+
+  test('asks for a larger TMPDIR where it is too small to unpack there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'container-snap-laptop-'))
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=32M', 'tmpfs', folder])
+    try {
+      const small = program.under({ TMPDIR: folder })
+      const { status, stderr } = await small.run(
+        '--sysroot',
+        folder,
+        'lint',
+        '--fetch',
+        `${registry.address}/os:1`,
+      )
+      expect([status, stderr]).toEqual([
+        8,
+        expect.stringMatching(/^\S+: lint .*os:1: 31M are free in .*name a larger folder in TMPDIR\n$/),
+      ])
+      expect(await readdir(folder)).toEqual([])
+    } finally {
+      await execa('umount', [folder])
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('takes away what a run left behind that was killed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'container-snap-laptop-'))
+    const left = join(folder, 'container-snap-look-killed')
+    const foreign = join(folder, 'container-snap-look-without-owner')
+    await mkdir(join(left, 'root'), { recursive: true })
+    await mkdir(foreign)
+    await writeFile(join(left, 'owner'), '1 0')
+    await writeFile(join(left, 'store.raw'), '')
+    await truncate(join(left, 'store.raw'), 128 * 1024 ** 2)
+    await execa('mkfs.btrfs', ['--quiet', join(left, 'store.raw')])
+    await execa('mount', ['-o', 'loop', join(left, 'store.raw'), join(left, 'root')])
+    try {
+      const laptop = program.under({ TMPDIR: folder })
+      await laptop.run('--sysroot', folder, 'lint', '--fetch', `${registry.address}/os:gone`)
+      expect(await readdir(folder)).toEqual(['container-snap-look-without-owner'])
+      expect((await execa('losetup', ['--list'])).stdout).not.toContain(left)
+    } finally {
+      await execa('umount', [join(left, 'root')]).catch(() => {})
+      await rm(folder, { recursive: true, force: true })
+    }
+  }, 60_000)
 
   test('an image that is not here is status 3', async () => {
     const outcome = await program.run('--sysroot', sysroot.directory, 'lint', 'quay.io/example/os:9')

@@ -11,6 +11,7 @@ import { openView } from '../store/session.ts'
 import { findSnapshot } from '../store/snapshots.ts'
 import { withRootFileSystem } from './filesystem.ts'
 import { planDisk, sizeText } from './geometry.ts'
+import { claimScratch, removeLeftScratch, scratchPrefix } from './scratch-leftovers.ts'
 import { findTools } from './tools.ts'
 
 export type FetchOptions = {
@@ -26,7 +27,8 @@ const needed = ['btrfs', 'mkfs.btrfs', 'losetup', 'mount', 'umount', 'skopeo'] a
 
 /**
  * Fetches images into a store of their own in a file below the temporary folder, and gives the folders of their
- * systems to the work, in the order asked for. Nothing of it is left, however it ends. Needs root, loop devices and
+ * systems to the work, in the order asked for. Nothing of it is left, however it ends; after SIGKILL the next call
+ * takes it away. Needs root, loop devices and
  * btrfs in the kernel, and neither a store nor btrfs on this machine's disk.
  */
 export async function withFetchedImages<T>(
@@ -38,8 +40,10 @@ export async function withFetchedImages<T>(
   const sources = images.map(parseImageSource)
   if (getuid?.() !== 0) throw new SnapError('refused', `${attempt}: mounting needs root; run it as root`)
   const tools = await findTools({ attempt, needed })
-  const folder = await mkdtemp(join(tmpdir(), 'container-snap-look-'))
+  await removeLeftScratch(context)
+  const folder = await mkdtemp(join(tmpdir(), scratchPrefix))
   try {
+    await claimScratch(folder)
     const disk = join(folder, 'store.raw')
     const mountPoint = join(folder, 'root')
     await mkdir(mountPoint)
@@ -58,10 +62,14 @@ export async function withFetchedImages<T>(
   } catch (cause) {
     if (context.signal.aborted)
       throw new SnapError('interrupted', `${attempt}: interrupted by a signal`, { cause })
-    throw cause instanceof Error && saysNoSpace(cause.message) ? await tooFull(attempt, folder, cause) : cause
+    throw cause instanceof Error && isForSpace(cause) ? await tooFull(attempt, folder, cause) : cause
   } finally {
     await rm(folder, { recursive: true, force: true }).catch((error: Error) => context.log(error.message))
   }
+}
+
+function isForSpace(error: Error): boolean {
+  return (error instanceof SnapError && error.code === 'no-space') || saysNoSpace(error.message)
 }
 
 /** As large as can be filled; a hole costs nothing. Returns its size in bytes. */
