@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
-import { runsProven, runsUntested } from '../update/health.ts'
+import { verdictOnRunning } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
 /** A plan for this host that was not followed, newer than the one that is. */
@@ -50,6 +50,8 @@ const PHASES: Readonly<Record<MachinePhase, Phase>> = {
   RolledBack: Phase.ROLLED_BACK,
 }
 
+const VERDICTS = { Unknown: Verdict.UNKNOWN, Passed: Verdict.PASSED, Failed: Verdict.FAILED } as const
+
 /** What the host says about itself, whole. */
 export function toReport(state: State, host: HostDescription, about: AboutPlans = UNTROUBLED): Report {
   const { plansStaleSinceMs, refused } = about
@@ -65,7 +67,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     bootedVersion: versionOf(state, plan),
     targetDigest: plan?.image.digest ?? '',
     bootId: state.booted.bootId,
-    health: { verdict: verdictOf(state, failure), failedChecks: [...(failure?.failedChecks ?? [])] },
+    health: { verdict: VERDICTS[verdictOnRunning(state)], failedChecks: [...(failure?.failedChecks ?? [])] },
     ...(failure === null ? {} : { failure: toFailure(state.at, failure) }),
     facts: {
       architecture: host.architecture,
@@ -128,17 +130,4 @@ function toFailure(at: Position, { code, message, evidence }: Failure) {
 
 function shorten(line: string): string {
   return line.slice(0, EVIDENCE_LINE_MAX_LENGTH)
-}
-
-/**
- * Of what runs now. Until the boot of another image that is the one that proved itself before; after a fallback it
- * is told as soon as it is known, and the failed checks stay the other image's.
- */
-function verdictOf(state: State, failure: Failure | null): Verdict {
-  const { at } = state
-  if (at.phase === 'Healthy') return Verdict.PASSED
-  if (at.phase === 'RolledBack' && at.running.kind === 'Passed') return Verdict.PASSED
-  if (at.phase === 'RolledBack' && at.running.kind === 'Failed') return Verdict.FAILED
-  if (failure !== null && failure.failedChecks.length > 0) return Verdict.FAILED
-  return runsUntested(at) && runsProven(state) ? Verdict.PASSED : Verdict.UNKNOWN
 }

@@ -30,13 +30,13 @@ export function checksOf(policy: HealthPolicy, commit: Commit | null): HealthChe
 }
 
 /** What runs proved itself, and nothing was found against it since. */
-export function runsProven({ proven, booted }: State): boolean {
+function runsProven({ proven, booted }: State): boolean {
   const isRunning = proven !== null && proven.manifestDigest === booted.current?.manifestDigest
   return isRunning && proven.failedLater === undefined
 }
 
 /** Phases in which what runs is not being asked about: no other image has been booted yet, or none will be. */
-export function runsUntested({ phase }: Position): boolean {
+function runsUntested({ phase }: Position): boolean {
   switch (phase) {
     case 'Idle':
     case 'Downloading':
@@ -55,6 +55,18 @@ export function runsUntested({ phase }: Position): boolean {
     case 'RolledBack':
       return false
   }
+}
+
+/**
+ * Of what runs now. Until the boot of another image that is the one that proved itself before; after a fallback
+ * Failed is of the image that was left, until the checks of the one that came back have ended.
+ */
+export function verdictOnRunning(state: State): 'Unknown' | 'Passed' | 'Failed' {
+  const { at } = state
+  if (at.phase === 'Healthy') return 'Passed'
+  if (at.phase === 'RolledBack' && at.running.kind !== 'Unknown') return at.running.kind
+  if ('failure' in at && at.failure.failedChecks.length > 0) return 'Failed'
+  return runsUntested(at) && runsProven(state) ? 'Passed' : 'Unknown'
 }
 
 /** What a later look at the image that runs says of it. */

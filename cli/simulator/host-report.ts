@@ -1,4 +1,4 @@
-import { runsProven, runsUntested } from '../../agent/update/health.ts'
+import { verdictOnRunning } from '../../agent/update/health.ts'
 import type { Failure, Phase, State } from '../../agent/update/types.ts'
 import type { HostReport } from '../../controller/rollout/report.ts'
 
@@ -33,7 +33,7 @@ export function reportOf(state: State, architecture: string): HostReport {
     defaultDigest: defaultOf(state),
     targetDigest: plan?.image.digest ?? null,
     bootId: booted.bootId,
-    health: { verdict: verdictOf(state), failedChecks: [...(failure?.failedChecks ?? [])] },
+    health: { verdict: verdictOnRunning(state), failedChecks: [...(failure?.failedChecks ?? [])] },
     failure: failure === null ? null : toldOf(failure),
     architecture,
     deniedDigests: [...state.deniedDigests],
@@ -54,13 +54,4 @@ function referenceOf({ accepted, at }: State): HostReport['plan'] {
   if (accepted === null) return null
   const { attempt, generation, rollout } = 'plan' in at ? at.plan : accepted
   return { rollout, generation, attempt, term: accepted.term, counter: accepted.counter }
-}
-
-function verdictOf(state: State): HostReport['health']['verdict'] {
-  const { at } = state
-  if (at.phase === 'Healthy') return 'Passed'
-  if (at.phase === 'RolledBack' && at.running.kind !== 'Unknown') return at.running.kind
-  const failure = 'failure' in at ? at.failure : null
-  if (failure !== null && failure.failedChecks.length > 0) return 'Failed'
-  return runsUntested(at) && runsProven(state) ? 'Passed' : 'Unknown'
 }
