@@ -51,16 +51,16 @@ export default defineConfig({
         },
       },
       ...[
-        { name: 'vm', include: ['test/vm/*.test.ts'] },
-        { name: 'vm-full', include: ['test/vm/full/*.test.ts'] },
+        // A machine has one CPU, so two of them at a time.
+        { name: 'vm', include: ['test/vm/*.test.ts'], maxWorkers: 2 },
+        { name: 'vm-full', include: ['test/vm/full/*.test.ts'], fileParallelism: false },
       ].map((project) => ({
         test: {
           ...project,
-          globalSetup: ['test/support/build-programs.ts'],
+          globalSetup: ['test/support/build-programs.ts', 'test/support/vm/prepare-base-image.ts'],
           // Every boot is one in software.
           testTimeout: 2_700_000,
           hookTimeout: 2_700_000,
-          fileParallelism: false,
         },
       })),
       {
