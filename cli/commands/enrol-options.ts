@@ -95,8 +95,9 @@ function addTokenCommands(enrol: Parent, session: () => Session, end: (status: E
     .command('revoke')
     .description('let nobody in by a token any more, and deny what waits by it')
     .argument('<id>')
-    .addOption(new Option('--reason <text>', 'why, for the record').default('', 'none'))
+    .requiredOption('--reason <text>', 'why, for the record; must be given')
     .addOption(outputOption())
+    .addHelpText('after', '\nExample:\n  bootfleet enrol token revoke k3v5ql2m7a --reason "in a mail"')
     .action(async (id, options) => {
       end(await (await import('./verbs.ts')).runRevokeToken(session(), id, options))
     })

@@ -58,7 +58,11 @@ export function joinHandlers(
       tokens: (await tokens.tokens()).map((token) => tokenView(token, Date.now())),
     })),
     revokeToken: unary('revokeToken', ({ request, actor }) =>
-      tokens.revoke({ id: request.tokenId, actor, reason: keptReason(request.reason) }),
+      tokens.revoke({
+        id: request.tokenId,
+        actor,
+        reason: keptReason(requiredReason('revoking a token', request.reason)),
+      }),
     ),
     listJoins: unary('listJoins', async () => ({ joins: (await tokens.requests()).map(joinView) })),
     approveJoin: unary('approveJoin', ({ request, actor }) => {

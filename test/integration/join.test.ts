@@ -186,6 +186,10 @@ test('a token lets in the one host that it is for, and whoever stole it nobody',
   const { id } = (
     JSON.parse((await world.bootfleet('enrol', 'token', 'list', '-o', 'json')).out) as { id: string }[]
   )[1] ?? { id: '' }
+  expect(await world.bootfleet('enrol', 'token', 'revoke', id, '--reason', ' ')).toMatchObject({
+    status: 1,
+    note: expect.stringContaining('revoking a token: it says no reason'),
+  })
   expect(await world.bootfleet('enrol', 'token', 'revoke', id, '--reason', 'stolen')).toMatchObject({
     status: 0,
     out: expect.stringContaining('what waited by it is denied'),
