@@ -92,7 +92,12 @@ const Config = z
     stateDir: AbsolutePath.default(STATE_DIR),
     /** Default: `identity` in stateDir. */
     identityDir: AbsolutePath.optional(),
-    controller: z.strictObject({ address: Address, serverName: z.string().min(1).optional() }),
+    controller: z.strictObject({
+      address: Address,
+      serverName: z.string().min(1).optional(),
+      /** Where this host comes back when its certificate counts no more; without it a person must enrol it again. */
+      joinAddress: Address.optional(),
+    }),
     nats: z.strictObject({ url: z.string().min(1) }),
     plans: Plans.prefault({}),
     identity: Keys.prefault({}),

@@ -62,6 +62,7 @@ describe('a host with a certificate', () => {
   function keep(
     identity: Identity,
     caPem = world.authority.certificatePem,
+    heardAtMs?: () => number,
   ): { readonly renewals: () => number } {
     let renewals = 0
     const renew = async (certificateRequestPem: string): Promise<string> => {
@@ -73,7 +74,8 @@ describe('a host with a certificate', () => {
     const onRenewed = (): void => {
       renewals += 1
     }
-    running = keepRenewed({ identity, renew, onRenewed, log, signal: stop.signal })
+    const heard = heardAtMs === undefined ? {} : { heardAtMs }
+    running = keepRenewed({ identity, renew, onRenewed, log, signal: stop.signal, ...heard })
     return { renewals: () => renewals }
   }
 
@@ -86,6 +88,14 @@ describe('a host with a certificate', () => {
     expect(await readFile(certificatePath(), 'utf8')).toBe(identity.certificate().pem)
     const restarted = await openIdentity({ directory, log, signal: stop.signal })
     expect([restarted.hostId, restarted.keyPem]).toEqual([identity.hostId, identity.keyPem])
+  })
+
+  it('asks for another one before its time when the controller has answered nothing for long', async () => {
+    const identity = await enrolled(DAY_MS)
+    let heardAtMs = Date.now() - 6 * 60_000
+    const { renewals } = keep(identity, undefined, () => heardAtMs)
+    await expect.poll(renewals, { timeout: 60_000 }).toBeGreaterThan(0)
+    heardAtMs = Date.now()
   })
 
   it('takes what a person puts into its place while it runs, also after the old one expired', async () => {

@@ -8,6 +8,8 @@ export type RenewalOptions = {
   readonly identity: Pick<Identity, 'certificate' | 'request' | 'take' | 'reread'>
   /** The controller's answer to a request: another certificate. */
   readonly renew: (certificateRequestPem: string) => Promise<string>
+  /** When the controller last answered; long ago, the certificate may count no more. Default: that is not judged. */
+  readonly heardAtMs?: () => number
   /** The certificate is another one, and on disk. */
   readonly onRenewed: () => void
   readonly log: Logger
@@ -16,6 +18,8 @@ export type RenewalOptions = {
 
 /** A clock that is set, or a machine that slept, is noticed after so long; and a file that a person changed. */
 const LOOK_EVERY_MS = 30_000
+/** A controller that answers nothing for so long may do so because of our certificate, or its own. */
+const SILENCE_MS = 5 * 60_000
 /** A share of the life of a certificate, so that hosts enrolled together do not renew together. */
 const SPREAD = 0.1
 const RETRY = { baseMs: 2_000, maxMs: 10 * 60_000 }
@@ -25,16 +29,17 @@ const RETRY = { baseMs: 2_000, maxMs: 10 * 60_000 }
  * clock may be wrong, and a person may put another certificate in place.
  */
 export async function keepRenewed(options: RenewalOptions): Promise<void> {
-  const { identity, log, signal } = options
+  const { identity, log, signal, heardAtMs = () => Number.POSITIVE_INFINITY } = options
   let due = dueOf(identity.certificate(), Math.random())
   let failures = 0
   let retryAtMs = 0
   while (!signal.aborted) {
-    const waitMs = Math.max(due.atMs, retryAtMs) - Date.now()
+    const dueAtMs = (): number => Math.max(Math.min(due.atMs, heardAtMs() + SILENCE_MS), retryAtMs)
+    const waitMs = dueAtMs() - Date.now()
     await delay(Math.max(0, Math.min(waitMs, LOOK_EVERY_MS)), undefined, { signal }).catch(() => {})
     if (signal.aborted) return
     const replaced = await rereadQuietly(options)
-    const isDue = Date.now() >= Math.max(due.atMs, retryAtMs)
+    const isDue = Date.now() >= dueAtMs()
     if (!replaced && !isDue) continue
     const renewed = replaced || (await renewOnce(options))
     failures = renewed ? 0 : failures + 1

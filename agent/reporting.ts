@@ -33,20 +33,24 @@ export type Reporting = {
 export function openReporting(options: ReportingOptions, signal: AbortSignal): Reporting {
   const { config, identity, sealing, trust, onAnswer, onTrusted, log } = options
   const credentials = credentialsOf({ identity, trust })
-  const onTrust = (envelope: Uint8Array): void => {
+  // Until it has had its time to answer.
+  let heardAtMs = Date.now()
+  const offer = async (envelope: Uint8Array): Promise<void> => {
     const before = trust.authorities()
-    void trust.offer(envelope).then((taken) => {
-      if (taken) onTrusted()
-      if (taken && trust.authorities() !== before) reporter.reconnect()
-    })
+    const taken = await trust.offer(envelope)
+    if (taken) onTrusted()
+    if (taken && trust.authorities() !== before) reporter.reconnect()
   }
   const reporter = openReporter({
     ...config.controller,
     credentials,
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
-    onAnswer,
+    onAnswer: () => {
+      heardAtMs = Date.now()
+      onAnswer()
+    },
     trustNumber: trust.number,
-    onTrust,
+    onTrust: (envelope) => void offer(envelope),
     log,
     signal,
   })
@@ -55,6 +59,16 @@ export function openReporting(options: ReportingOptions, signal: AbortSignal): R
     // The image that was on trial at the start may have been proven since.
     void sealing.settleQuietly()
   }
-  const renewing = renewCertificates({ config, identity, credentials, onRenewed, log, signal })
+  const renewing = renewCertificates({
+    config,
+    identity,
+    trust,
+    credentials,
+    offer,
+    heardAtMs: () => heardAtMs,
+    onRenewed,
+    log,
+    signal,
+  })
   return { credentials, reporter, closed: Promise.all([reporter.closed, renewing]) }
 }

@@ -12,12 +12,14 @@ import type { HostEnrolments } from './host-enrolments.ts'
 import { openJoinBook } from './joins/join-book.ts'
 import { openJoiningHosts } from './joins/joining-hosts.ts'
 import type { Issued, JoinCall } from './joins/joining-hosts.ts'
+import { openReturning } from './joins/returning.ts'
 import { openTokenOrders } from './joins/token-orders.ts'
 import type { TokenOrders } from './joins/token-orders.ts'
 import { openTokenSeal } from './joins/token-seal.ts'
 import type { Leading } from './leading.ts'
 import type { ControllerOptions } from './options.ts'
 import { hostIdOfRequest } from './pki/pki-directory.ts'
+import { readReturnRequest } from './pki/return-request.ts'
 import { serverAuthorityOf } from './server-authority.ts'
 import { openTurns } from './turns.ts'
 
@@ -62,6 +64,9 @@ export function openHostJoins(
     {
       hostIdOfRequest,
       join: openJoiningHosts(parts),
+      returnRequest: readReturnRequest,
+      comeBack: openReturning({ ...parts, issue: (call) => issue(options, call) }),
+      trustBundles: () => options.trustFile.after(0),
       limits: openJoinLimits(),
       addresses: {
         controllerAddress: config.join?.controllerAddress ?? '',
@@ -83,7 +88,7 @@ export function openHostJoins(
 
 async function issue(
   { pki, natsUserFor, trustFile, config }: ControllerOptions,
-  { certificateRequestPem, natsUserPublicKey }: JoinCall,
+  { certificateRequestPem, natsUserPublicKey }: Pick<JoinCall, 'certificateRequestPem' | 'natsUserPublicKey'>,
 ): Promise<Issued> {
   const lifetimeMs = config.pki.hostCertificateLife
   const { hostId, certificatePem } = await pki.authority.issueHost(certificateRequestPem, lifetimeMs)

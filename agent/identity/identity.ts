@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { hostIdOf, identityNamedIn } from '../../proto/identity.ts'
+import { returnSubject } from '../../proto/return-subject.ts'
 import { writeDurably } from '../durable-file.ts'
 import { AgentError, toAgentError } from '../errors.ts'
 import { createCertificateRequest } from './certificate-request.ts'
@@ -26,6 +27,8 @@ export type Identity = {
   readonly nats: NatsUser
   /** A request for another certificate with the same key, PEM. */
   readonly request: () => string
+  /** One by which this host comes back when its certificate counts no more, PEM. */
+  readonly returnRequest: () => string
   /**
    * Puts another certificate in place, on disk before it counts; the old one stays if that fails.
    * @throws AgentError IdentityInvalid when it is for another host or key, or not in force.
@@ -66,7 +69,10 @@ export async function openIdentity(options: OpenIdentityOptions): Promise<Identi
   let announced = false
   while (!signal.aborted) {
     const files = await readIssued(directory)
-    if (files !== null) return { ...assemble(directory, key, files), nats }
+    if (files !== null) {
+      const returnRequest = (): string => createCertificateRequest(key, returnSubject(nats.publicKey))
+      return { ...assemble(directory, key, files), nats, returnRequest }
+    }
     if (!announced)
       log.info({ hostId, directory }, 'waiting for certificate.pem, ca.pem, trust.jsonl and nats.jwt')
     announced = true
@@ -117,7 +123,11 @@ async function readIssued(directory: string): Promise<IssuedFiles | null> {
   return certificatePem && caPem && trust && natsJwt ? { certificatePem, caPem } : null
 }
 
-function assemble(directory: string, key: KeyObject, files: IssuedFiles): Omit<Identity, 'nats'> {
+function assemble(
+  directory: string,
+  key: KeyObject,
+  files: IssuedFiles,
+): Omit<Identity, 'nats' | 'returnRequest'> {
   const path = join(directory, CERTIFICATE_FILE)
   const first = readCertificate(files.certificatePem, key, directory)
   const { hostId } = first

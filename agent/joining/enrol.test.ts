@@ -57,6 +57,7 @@ async function serve(shown?: KeyAndCertificate): Promise<string> {
   const [ca, server] = [await own('ca'), await own('server')]
   const authority = await openAuthority(ca)
   const handlers: Handlers<typeof JoinService> = {
+    comeBack: (_call, done) => done(serviceError(12, 'not here')),
     enrol(call, done) {
       asked.push(call.request)
       const { certificateRequestPem } = call.request

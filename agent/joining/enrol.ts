@@ -61,7 +61,11 @@ export async function enrol(options: EnrolOptions): Promise<void> {
   }
   const { admitted, authorityPem } = await askUntilDecided(options, request, fingerprintOf(hostId))
   const newConfigPath = config === null ? configPath : null
-  await takeIn(admitted, { hostId, key, nats, authorityPem }, { identityDir, newConfigPath })
+  await takeIn(
+    admitted,
+    { hostId, key, nats, authorityPem },
+    { identityDir, newConfigPath, joinAddress: server },
+  )
   say(`enrolled at ${server} as ${admitted.hostName}; ${options.tokenFile} is not needed any more`)
 }
 

@@ -16,6 +16,8 @@ import { openNatsUser } from '../identity/nats-user.ts'
 import { takeIn } from './material.ts'
 import type { Own } from './material.ts'
 
+const joinAddress = 'fleet.example:8444'
+
 async function open(): Promise<{ dir: string; own: Own; admitted: Admitted }> {
   const dir = await mkdtemp(join(tmpdir(), 'bootfleet-material-'))
   onTestFinished(() => rm(dir, { recursive: true }))
@@ -43,13 +45,17 @@ async function open(): Promise<{ dir: string; own: Own; admitted: Admitted }> {
 
 test('a host without a configuration gets one that an agent can read, for itself alone', async () => {
   const { dir, own, admitted } = await open()
-  const place = { identityDir: join(dir, 'identity'), newConfigPath: join(dir, 'etc/agent.yaml') }
+  const place = {
+    identityDir: join(dir, 'identity'),
+    newConfigPath: join(dir, 'etc/agent.yaml'),
+    joinAddress,
+  }
   await takeIn(admitted, own, place)
   const config = await loadConfig(place.newConfigPath)
   expect(config).toMatchObject({
     name: 'till-1',
     identityDir: place.identityDir,
-    controller: { address: 'fleet.example:8443' },
+    controller: { address: 'fleet.example:8443', joinAddress },
     nats: { url: 'nats://fleet.example:4222' },
     host: { driver: 'container-snap' },
   })
@@ -61,14 +67,18 @@ test('nothing is written when the controller cannot say where hosts find it, or 
   const identityDir = join(dir, 'identity')
   const before = await readdir(identityDir)
   const nowhere = { ...admitted, natsUrl: '' }
-  await expect(takeIn(nowhere, own, { identityDir, newConfigPath: join(dir, 'agent.yaml') })).rejects.toThrow(
-    'has no join.natsUrl',
-  )
+  await expect(
+    takeIn(nowhere, own, { identityDir, newConfigPath: join(dir, 'agent.yaml'), joinAddress }),
+  ).rejects.toThrow('has no join.natsUrl')
   const other = { ...own, hostId: 'a'.repeat(26) }
-  await expect(takeIn(admitted, other, { identityDir, newConfigPath: null })).rejects.toThrow('and this is')
+  await expect(takeIn(admitted, other, { identityDir, newConfigPath: null, joinAddress })).rejects.toThrow(
+    'and this is',
+  )
   const foreign = { ...admitted, certificatePem: admitted.certificateAuthorityPem }
-  await expect(takeIn(foreign, own, { identityDir, newConfigPath: null })).rejects.toMatchObject({
-    code: 'IdentityInvalid',
-  })
+  await expect(takeIn(foreign, own, { identityDir, newConfigPath: null, joinAddress })).rejects.toMatchObject(
+    {
+      code: 'IdentityInvalid',
+    },
+  )
   expect(await readdir(identityDir)).toEqual(before)
 })

@@ -15,6 +15,8 @@ export type Place = {
   readonly identityDir: string
   /** Where the agent's configuration is to be made; null: there is one. */
   readonly newConfigPath: string | null
+  /** Where it enrolled, and comes back; for that configuration. */
+  readonly joinAddress: string
 }
 
 export type Own = {
@@ -95,7 +97,7 @@ function configText({ controllerAddress, natsUrl, hostName }: Admitted, place: P
   const settings = {
     name: hostName,
     ...(place.identityDir === join(STATE_DIR, 'identity') ? {} : { identityDir: place.identityDir }),
-    controller: { address: controllerAddress },
+    controller: { address: controllerAddress, joinAddress: place.joinAddress },
     nats: { url: natsUrl },
     host: { driver: 'container-snap' },
   }

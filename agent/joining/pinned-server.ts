@@ -31,7 +31,8 @@ export async function findAuthority(
   )
 }
 
-async function shownBy(address: string, signal: AbortSignal): Promise<readonly X509Certificate[]> {
+/** What the server shows, its own certificate first; believed by nobody yet. @throws AgentError ControllerAway. */
+export async function shownBy(address: string, signal: AbortSignal): Promise<readonly X509Certificate[]> {
   const colon = address.lastIndexOf(':')
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(address.slice(colon + 1))

@@ -77,11 +77,17 @@ function addTokenCommands(enrol: Parent, session: () => Session, end: (status: E
       '--replace <host>',
       'host/NAME: new hardware in its place, with its name and labels; approving it revokes the old key',
     )
+    .addOption(
+      new Option(
+        '--returning',
+        'no token: until it expires, hosts that are enrolled come back by their own key, whose certificate ended',
+      ).conflicts(['label', 'uses', 'autoApprove', 'replace', 'file']),
+    )
     .option('--file <path>', 'write the token there, for you alone, and do not show it')
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  bootfleet enrol token create --label site=eu --file till-1.token')
-    .action(async ({ label, expires, uses, autoApprove, file, replace, output }) => {
-      const wish = { labels: label, lifeMs: expires, uses, autoApprove, file, replace, output }
+    .action(async ({ label, expires, uses, autoApprove, file, replace, returning = false, output }) => {
+      const wish = { labels: label, lifeMs: expires, uses, autoApprove, file, replace, returning, output }
       end(await (await import('./token.ts')).runTokenCreate(session(), wish))
     })
   token

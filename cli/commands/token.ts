@@ -6,6 +6,7 @@ import {
   JoinTokenSchema,
   ListTokensRequestSchema,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import type { CreateTokenResponse } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { exitStatus } from '../exit-status.ts'
@@ -29,12 +30,14 @@ export type TokenWish = {
   readonly file: string | undefined
   /** `host/NAME`, name or id. */
   readonly replace: string | undefined
+  /** Instead of all that: hosts that are enrolled come back by their own key. */
+  readonly returning: boolean
   readonly output: Output
 }
 
 /** The one time that the token is seen. */
 export function runTokenCreate(session: Session, wish: TokenWish): Promise<ExitStatus> {
-  const { labels, lifeMs, uses, autoApprove = 0, file, replace = '', output } = wish
+  const { labels, lifeMs, uses, autoApprove = 0, file, replace = '', returning, output } = wish
   const { terminal } = session
   return withClient(session, async (client) => {
     const autoApprovals = autoApprove === true ? uses : autoApprove
@@ -44,8 +47,10 @@ export function runTokenCreate(session: Session, wish: TokenWish): Promise<ExitS
       uses,
       autoApprovals,
       replaces: replace.replace(/^host\//, ''),
+      returning,
     })
     const answer = await call(client, client.service.createToken, request)
+    if (returning) return tellReturning(session, answer, output)
     const shown = file === undefined ? answer : { ...answer, tokenText: '' }
     if (file !== undefined) await writeToken(file, answer.tokenText)
     const data = toData(CreateTokenResponseSchema, shown)
@@ -56,6 +61,14 @@ export function runTokenCreate(session: Session, wish: TokenWish): Promise<ExitS
     terminal.note(`✔ ${answer.message}; ${where}\n`)
     return exitStatus.done
   })
+}
+
+function tellReturning({ terminal }: Session, answer: CreateTokenResponse, output: Output): ExitStatus {
+  const data = toData(CreateTokenResponseSchema, answer)
+  if (output === 'json') terminal.out(renderJson(data))
+  else if (output === 'yaml') terminal.out(renderYaml(data))
+  terminal.note(`✔ ${answer.message}\n`)
+  return exitStatus.done
 }
 
 async function writeToken(path: string, text: string): Promise<void> {

@@ -12,6 +12,7 @@ type Program = Command<[], { context?: string }>
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const LIFE_MAX_DAYS = 3650
+const SERVER_KINDS = ['controller', 'nats'] as const
 
 export function addTrustCommands(program: Program, terminal: Terminal, end: End): void {
   const trust = program
@@ -60,13 +61,28 @@ function addCertificates(trust: ReturnType<Program['command']>, terminal: Termin
     })
   trust
     .command('server')
-    .description('make another certificate for the controller, which takes it as it runs')
+    .description(
+      'make another certificate for the controller, which takes it as it runs, or for the NATS server',
+    )
     .argument('<file>', 'ends in .key')
     .requiredOption('--ca <file>', 'key of the CA, its certificate beside it as .pem')
     .option('--dns <name...>', 'names of the controller beside localhost', [])
     .option('--ip <address...>', 'addresses beside the loopback', [])
-    .action(async (file, { ca, dns, ip }) => {
-      end(await (await import('./trust-certificates.ts')).runTrustServer(terminal, file, { ca, dns, ip }))
+    .addOption(
+      new Option('--for <program>', 'whose certificate').choices(SERVER_KINDS).default('controller' as const),
+    )
+    .action(async (file, { ca, dns, ip, for: kind }) => {
+      const wanted = { ca, dns, ip, kind }
+      end(await (await import('./trust-certificates.ts')).runTrustServer(terminal, file, wanted))
+    })
+  trust
+    .command('operator')
+    .description('make a certificate for an operator where nobody has one any more who could issue it')
+    .argument('<file>', 'ends in .key')
+    .requiredOption('--ca <file>', 'key of the CA, its certificate beside it as .pem')
+    .option('--name <name>', 'as operators.yaml names who it is', 'admin')
+    .action(async (file, { ca, name }) => {
+      end(await (await import('./trust-certificates.ts')).runTrustOperator(terminal, file, { ca, name }))
     })
 }
 

@@ -24,7 +24,7 @@ export function joinTable(joins: readonly Join[], nowMs: bigint, style: Style): 
 export function tokenTable(tokens: readonly JoinToken[], style: Style): Rows {
   const rows = tokens.map((token) => [
     token.id,
-    labelWord(token.labels),
+    token.returning ? 'hosts that come back' : labelWord(token.labels),
     stateWord(token.state, style),
     `${token.used}/${token.uses}`,
     `${token.autoApprovals}`,

@@ -36,10 +36,15 @@ const Wish: z.ZodType<TokenWish> = z
       .transform((uses) => (uses === 0 ? 1 : uses)),
     autoApprovals: z.int().nonnegative(),
     replaces: z.string().max(64),
+    returning: z.boolean(),
   })
   .refine(({ uses, autoApprovals }) => autoApprovals <= uses, {
     path: ['autoApprovals'],
     message: 'there are fewer uses',
+  })
+  .refine(({ returning, ...rest }) => !returning || isNothingElse(rest), {
+    path: ['returning'],
+    message: 'hosts come back as who they are: without labels, uses, approvals or a place to take',
   })
 
 const Name = z.union([z.literal(''), HostName])
@@ -84,11 +89,18 @@ function keptReason(reason: string): string {
   return reasonFromWire(reason).slice(0, KEPT_REASON_MAX)
 }
 
-function sentence({ id, labels, uses, autoApprovals, expiresAtMs, replaces }: TokenRecord): string {
+function isNothingElse({ labels, uses, autoApprovals, replaces }: Omit<TokenWish, 'returning'>): boolean {
+  return Object.keys(labels).length === 0 && uses === 1 && autoApprovals === 0 && replaces === ''
+}
+
+function sentence(token: TokenRecord): string {
+  const { id, labels, uses, autoApprovals, expiresAtMs, replaces } = token
   const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
   const hosts = uses === 1 ? '1 host' : `${uses} hosts`
   const auto = autoApprovals === 0 ? 'each needs approval' : `${autoApprovals} without approval`
   const until = new Date(expiresAtMs).toISOString()
+  if (token.returning === true)
+    return `hosts that are enrolled come back by their own key until ${until}; "enrol token revoke ${id}" ends it`
   const place = replaces === undefined ? '' : ` in the place of ${replaces.name}`
   return `token ${id} is for ${hosts}${place}, ${auto}, until ${until}, labels: ${pairs.join(', ') || 'none'}`
 }
@@ -106,6 +118,7 @@ function tokenView(token: TokenRecord, nowMs: number): MessageInitShape<typeof J
     used: requests.length,
     autoApprovals,
     replaces: token.replaces?.name ?? '',
+    returning: token.returning ?? false,
   }
 }
 

@@ -3,7 +3,12 @@ import { create } from '@bufbuild/protobuf'
 import { credentials, status } from '@grpc/grpc-js'
 import type { ServiceError } from '@grpc/grpc-js'
 import { expect, onTestFinished, test } from 'vitest'
-import { EnrolRequestSchema, EnrolResponseSchema, JoinService } from '../../proto/gen/bootfleet/v1/join_pb.ts'
+import {
+  ComeBackResponseSchema,
+  EnrolRequestSchema,
+  EnrolResponseSchema,
+  JoinService,
+} from '../../proto/gen/bootfleet/v1/join_pb.ts'
 import type { EnrolResponse } from '../../proto/gen/bootfleet/v1/join_pb.ts'
 import { GetStatusRequestSchema, OperatorService } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { createClient } from '../../proto/grpc.ts'
@@ -15,6 +20,7 @@ async function open(): Promise<{ address: string; ca: Buffer }> {
   const authority = await openAuthority(await createAuthority())
   const { keyPem, certificatePem } = await authority.issueServer({ dns: [], ip: [] })
   const handlers: Handlers<typeof JoinService> = {
+    comeBack: (_call, done) => done(null, create(ComeBackResponseSchema)),
     enrol: (call, done) => done(null, create(EnrolResponseSchema, { hostId: call.request.hostName })),
   }
   const server = await startJoinServer({

@@ -4,12 +4,17 @@ import { create } from '@bufbuild/protobuf'
 import { credentials } from '@grpc/grpc-js'
 import pino from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { EnrolRequestSchema, JoinService } from '../../proto/gen/bootfleet/v1/join_pb.ts'
-import type { EnrolResponse } from '../../proto/gen/bootfleet/v1/join_pb.ts'
+import {
+  ComeBackRequestSchema,
+  EnrolRequestSchema,
+  JoinService,
+} from '../../proto/gen/bootfleet/v1/join_pb.ts'
+import type { ComeBackResponse, EnrolResponse } from '../../proto/gen/bootfleet/v1/join_pb.ts'
 import { createClient } from '../../proto/grpc.ts'
 import type { ServiceClient } from '../../proto/grpc.ts'
 import { createAuthority, openAuthority } from '../../trust/certificate-authority.ts'
 import type { JoinCall, JoinOutcome } from '../joins/joining-hosts.ts'
+import type { Reissued } from '../joins/returning.ts'
 import { startJoinServer } from './join-server.ts'
 import type { JoinServer } from './join-server.ts'
 import { createJoinService } from './join-service.ts'
@@ -19,6 +24,7 @@ let server: JoinServer
 let client: ServiceClient<typeof JoinService>
 let calls: JoinCall[]
 let outcome: JoinOutcome | Error
+let reissued: Reissued | null
 
 beforeAll(async () => {
   const authority = await openAuthority(await createAuthority())
@@ -29,6 +35,9 @@ beforeAll(async () => {
       calls.push(call)
       return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome)
     },
+    returnRequest: () => Promise.resolve({ hostId, natsUserPublicKey: 'U' }),
+    comeBack: () => Promise.resolve(reissued),
+    trustBundles: () => [Uint8Array.of(1)],
     limits: { admit: () => undefined },
     addresses: { controllerAddress: 'fleet.example:8443', natsUrl: '' },
   }
@@ -50,6 +59,7 @@ afterAll(async () => {
 beforeEach(() => {
   calls = []
   outcome = { kind: 'Refused' }
+  reissued = null
 })
 
 type Answer = { readonly error: ServiceError | null; readonly response: EnrolResponse | undefined }
@@ -117,4 +127,18 @@ describe('a host that asks to join', () => {
     expect(error?.code).toBe(status.INTERNAL)
     expect(error?.details).not.toContain('secret')
   })
+})
+
+function comeBack(): Promise<ComeBackResponse | undefined> {
+  const request = create(ComeBackRequestSchema, { certificateRequestPem: 'a request' })
+  return new Promise((resolve) => {
+    client.comeBack(request, { deadline: Date.now() + 60_000 }, (_error, response) => resolve(response))
+  })
+}
+
+it('a host that comes back hears whom to believe, and gets a certificate where it may', async () => {
+  const trustBundles = [Buffer.of(1)]
+  expect(await comeBack()).toMatchObject({ trustBundles, certificatePem: '', natsUserJwt: '' })
+  reissued = { certificatePem: 'a certificate', natsUserJwt: 'a.b.c' }
+  expect(await comeBack()).toMatchObject({ trustBundles, ...reissued })
 })

@@ -2,10 +2,22 @@ import { create } from '@bufbuild/protobuf'
 import { status } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
 import * as z from 'zod'
-import { AdmittedSchema, EnrolResponseSchema, WaitingSchema } from '../../proto/gen/bootfleet/v1/join_pb.ts'
-import type { EnrolRequest, EnrolResponse, JoinService } from '../../proto/gen/bootfleet/v1/join_pb.ts'
+import {
+  AdmittedSchema,
+  EnrolResponseSchema,
+  ComeBackResponseSchema,
+  WaitingSchema,
+} from '../../proto/gen/bootfleet/v1/join_pb.ts'
+import type {
+  EnrolRequest,
+  EnrolResponse,
+  JoinService,
+  ComeBackRequest,
+  ComeBackResponse,
+} from '../../proto/gen/bootfleet/v1/join_pb.ts'
 import type { Handlers } from '../../proto/grpc.ts'
 import type { JoinCall, JoinOutcome } from '../joins/joining-hosts.ts'
+import type { Reissued, ReturnCall } from '../joins/returning.ts'
 import { addressOf } from './caller-rates.ts'
 import type { JoinLimits } from './join-limits.ts'
 import { HostName, parsed } from './operator-requests.ts'
@@ -16,6 +28,13 @@ export type JoinBackend = {
   readonly hostIdOfRequest: (certificateRequestPem: string) => Promise<string>
   /** @throws ControllerError NotLeader, StoreUnavailable, AuditUnavailable, RequestInvalid. */
   readonly join: (call: JoinCall) => Promise<JoinOutcome>
+  /** Whose key it is, and which NATS user it names. @throws ControllerError RequestInvalid. */
+  readonly returnRequest: (
+    certificateRequestPem: string,
+  ) => Promise<Pick<ReturnCall, 'hostId' | 'natsUserPublicKey'>>
+  /** Null: it does not come back now. @throws ControllerError as {@link JoinBackend.join}. */
+  readonly comeBack: (call: ReturnCall) => Promise<Reissued | null>
+  readonly trustBundles: () => readonly Uint8Array[]
   readonly limits: JoinLimits
   /** Where hosts reach what they need; empty where nobody said. */
   readonly addresses: { readonly controllerAddress: string; readonly natsUrl: string }
@@ -33,6 +52,8 @@ const Wanted = z.object({
   hostName: HostName,
 })
 
+const Returning = Wanted.pick({ certificateRequestPem: true })
+
 export function createJoinService(backend: JoinBackend, logger: Logger): Handlers<typeof JoinService> {
   return {
     enrol(call, done) {
@@ -42,7 +63,25 @@ export function createJoinService(backend: JoinBackend, logger: Logger): Handler
       }
       run().catch((error: unknown) => done(asServiceError(error, logger)))
     },
+    comeBack(call, done) {
+      const run = async (): Promise<void> => {
+        backend.limits.admit(call.getPeer())
+        done(null, await comeBack(backend, call.request, addressOf(call.getPeer())))
+      }
+      run().catch((error: unknown) => done(asServiceError(error, logger)))
+    },
   }
+}
+
+async function comeBack(
+  backend: JoinBackend,
+  request: ComeBackRequest,
+  from: string,
+): Promise<ComeBackResponse> {
+  const { certificateRequestPem } = parsed('coming back', Returning, request)
+  const content = await backend.returnRequest(certificateRequestPem)
+  const reissued = await backend.comeBack({ ...content, certificateRequestPem, from })
+  return create(ComeBackResponseSchema, { ...reissued, trustBundles: [...backend.trustBundles()] })
 }
 
 async function enrol(backend: JoinBackend, request: EnrolRequest, from: string): Promise<EnrolResponse> {

@@ -17,6 +17,8 @@ export type TokenWish = {
   readonly autoApprovals: number
   /** Name or id of the host whose place is taken; empty: none. */
   readonly replaces: string
+  /** Instead of all that: hosts that are enrolled come back by their own key. */
+  readonly returning?: boolean
 }
 
 export type JoinDecision = {
@@ -80,6 +82,7 @@ async function createToken(
   const id = [...randomBytes(10)].map((byte) => ID_ALPHABET[byte % ID_ALPHABET.length]).join('')
   const { lifeMs, uses, autoApprovals } = wish
   const { labels, ...replacing } = replacedBy(wish, enrolments())
+  const returning = wish.returning === true ? { returning: true } : {}
   const terms = {
     id,
     secretSha256: createHash('sha256').update(secret).digest('hex'),
@@ -90,10 +93,12 @@ async function createToken(
     uses,
     autoApprovals,
     ...replacing,
+    ...returning,
   }
   const token: TokenRecord = { ...terms, slot, seal: seal(terms), requests: [] }
   await book.keep(token)
-  return { text: formatJoinToken({ id, secret, authoritySha256: pin }), token }
+  const text = wish.returning === true ? '' : formatJoinToken({ id, secret, authoritySha256: pin })
+  return { text, token }
 }
 
 async function revokeToken(

@@ -16,6 +16,8 @@ export type TokenRecord = {
   readonly autoApprovals: number
   /** The host whose place is taken by whom it lets in; only a person lets it in. Absent: a host of its own. */
   readonly replaces?: Replaced | undefined
+  /** It has no secret, and lets no host in: while it is open, those that are enrolled come back by their own key. */
+  readonly returning?: boolean | undefined
   readonly revoked?: Decision | undefined
   /** The director key's, over what the token promises. */
   readonly seal: string

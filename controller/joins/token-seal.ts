@@ -14,6 +14,7 @@ export type TokenTerms = Pick<
   | 'uses'
   | 'autoApprovals'
   | 'replaces'
+  | 'returning'
 >
 
 export type TokenSeal = {
@@ -32,8 +33,8 @@ export function openTokenSeal(directorKey: KeyObject): TokenSeal {
 
 /** The first line keeps it apart from all else that the key signs. */
 function bytesOf(terms: TokenTerms): Buffer {
-  const { id, secretSha256, labels, createdBy, createdAtMs, expiresAtMs, uses, autoApprovals, replaces } =
-    terms
+  const { id, secretSha256, labels, createdBy, createdAtMs, expiresAtMs, uses, autoApprovals } = terms
+  const { replaces, returning } = terms
   const pairs = Object.entries(labels).toSorted(([one], [other]) => (one < other ? -1 : 1))
   const fields: unknown[] = [
     id,
@@ -46,5 +47,6 @@ function bytesOf(terms: TokenTerms): Buffer {
     autoApprovals,
   ]
   if (replaces !== undefined) fields.push([replaces.hostId, replaces.name])
+  if (returning === true) fields.push('returning')
   return Buffer.from(`bootfleet token 1\n${JSON.stringify(fields)}`, 'utf8')
 }

@@ -129,7 +129,7 @@ function readDirectorKey(dir: string, pem: string): KeyObject {
   )
 }
 
-function refuseRequest(error: unknown): never {
+export function refuseRequest(error: unknown): never {
   throw asControllerError(error, 'RequestInvalid')
 }
 

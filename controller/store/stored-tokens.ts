@@ -15,6 +15,7 @@ export const Token: z.ZodType<TokenRecord> = z.object({
   uses: count,
   autoApprovals: count,
   replaces: z.object({ hostId: z.string(), name: z.string() }).optional(),
+  returning: z.boolean().optional(),
   revoked: Decision.optional(),
   seal: z.string(),
   requests: z.array(

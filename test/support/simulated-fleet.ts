@@ -32,6 +32,8 @@ export type SimulatedFleetOptions = {
   readonly controller: Controller
   readonly nats: { readonly url: string }
   readonly seed: { readonly digest: string; readonly version: string }
+  /** Where hosts come back whose certificate counts no more. Default: nowhere. */
+  readonly joinAddress?: string | undefined
 }
 
 /** Real agents, each with its own identity, stream and subscription; only the machine below is simulated. */
@@ -100,7 +102,7 @@ type StartOptions = SimulatedFleetOptions & {
 }
 
 async function startHost(name: string, options: StartOptions): ReturnType<typeof startAgent> {
-  const { controller, nats, seed, signal } = options
+  const { controller, nats, seed, joinAddress, signal } = options
   const stateDir = join(options.dir, name)
   const identityDir = join(stateDir, 'identity')
   await mkdir(identityDir, { recursive: true })
@@ -108,7 +110,7 @@ async function startHost(name: string, options: StartOptions): ReturnType<typeof
   const settings = {
     name,
     stateDir,
-    controller: { address: controller.address },
+    controller: { address: controller.address, joinAddress },
     nats: { url: nats.url },
     host,
   }

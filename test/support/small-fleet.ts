@@ -30,7 +30,12 @@ export type SmallFleet = {
 
 /** Real nats, git, registry and controller; the source is polled only when asked, unless told otherwise. */
 export async function openSmallFleet(
-  options: { readonly pollInterval?: string; readonly settings?: Readonly<Record<string, unknown>> } = {},
+  options: {
+    readonly pollInterval?: string
+    readonly settings?: Readonly<Record<string, unknown>>
+    /** Where hosts join, and come back. Default: nowhere. */
+    readonly joinAddress?: string
+  } = {},
 ): Promise<SmallFleet> {
   const dir = await mkdtemp(join(tmpdir(), 'bootfleet-small-'))
   const nats = await startNatsServer({ dir: join(dir, 'nats'), trustDir: join(dir, 'trust') })
@@ -43,7 +48,10 @@ export async function openSmallFleet(
     nats,
     plainHttpHosts: [registry.address],
     pollInterval: options.pollInterval ?? '1h',
-    settings: options.settings ?? {},
+    settings: {
+      ...(options.joinAddress === undefined ? {} : { join: { listen: options.joinAddress } }),
+      ...options.settings,
+    },
   })
   const fleets: SimulatedFleet[] = []
   return {
@@ -61,6 +69,7 @@ export async function openSmallFleet(
         controller: at,
         nats,
         seed,
+        joinAddress: options.joinAddress,
       })
       fleets.push(fleet)
       return fleet

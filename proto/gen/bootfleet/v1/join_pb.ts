@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bootfleet/v1/join.proto.
  */
 export const file_bootfleet_v1_join: GenFile = /*@__PURE__*/
-  fileDesc("Chdib290ZmxlZXQvdjEvam9pbi5wcm90bxIMYm9vdGZsZWV0LnYxIogBCgxFbnJvbFJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSFAoMdG9rZW5fc2VjcmV0GAIgASgMEh8KF2NlcnRpZmljYXRlX3JlcXVlc3RfcGVtGAMgASgJEhwKFG5hdHNfdXNlcl9wdWJsaWNfa2V5GAQgASgJEhEKCWhvc3RfbmFtZRgFIAEoCSKBAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEigKB3dhaXRpbmcYAiABKAsyFS5ib290ZmxlZXQudjEuV2FpdGluZ0gAEioKCGFkbWl0dGVkGAMgASgLMhYuYm9vdGZsZWV0LnYxLkFkbWl0dGVkSABCCQoHb3V0Y29tZSJJCgdXYWl0aW5nEhYKDnJldHJ5X2FmdGVyX21zGAEgASgDEhUKDWV4cGlyZXNfYXRfbXMYAiABKAMSDwoHbWVzc2FnZRgDIAEoCSK1AQoIQWRtaXR0ZWQSFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEiEKGWNlcnRpZmljYXRlX2F1dGhvcml0eV9wZW0YAiABKAkSFQoNdHJ1c3RfYnVuZGxlcxgDIAMoDBIVCg1uYXRzX3VzZXJfand0GAQgASgJEhEKCWhvc3RfbmFtZRgFIAEoCRIaChJjb250cm9sbGVyX2FkZHJlc3MYBiABKAkSEAoIbmF0c191cmwYByABKAkyTwoLSm9pblNlcnZpY2USQAoFRW5yb2wSGi5ib290ZmxlZXQudjEuRW5yb2xSZXF1ZXN0GhsuYm9vdGZsZWV0LnYxLkVucm9sUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chdib290ZmxlZXQvdjEvam9pbi5wcm90bxIMYm9vdGZsZWV0LnYxIogBCgxFbnJvbFJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSFAoMdG9rZW5fc2VjcmV0GAIgASgMEh8KF2NlcnRpZmljYXRlX3JlcXVlc3RfcGVtGAMgASgJEhwKFG5hdHNfdXNlcl9wdWJsaWNfa2V5GAQgASgJEhEKCWhvc3RfbmFtZRgFIAEoCSKBAQoNRW5yb2xSZXNwb25zZRIPCgdob3N0X2lkGAEgASgJEigKB3dhaXRpbmcYAiABKAsyFS5ib290ZmxlZXQudjEuV2FpdGluZ0gAEioKCGFkbWl0dGVkGAMgASgLMhYuYm9vdGZsZWV0LnYxLkFkbWl0dGVkSABCCQoHb3V0Y29tZSIyCg9Db21lQmFja1JlcXVlc3QSHwoXY2VydGlmaWNhdGVfcmVxdWVzdF9wZW0YASABKAkiWQoQQ29tZUJhY2tSZXNwb25zZRIVCg10cnVzdF9idW5kbGVzGAEgAygMEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIVCg1uYXRzX3VzZXJfand0GAMgASgJIkkKB1dhaXRpbmcSFgoOcmV0cnlfYWZ0ZXJfbXMYASABKAMSFQoNZXhwaXJlc19hdF9tcxgCIAEoAxIPCgdtZXNzYWdlGAMgASgJIrUBCghBZG1pdHRlZBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSIQoZY2VydGlmaWNhdGVfYXV0aG9yaXR5X3BlbRgCIAEoCRIVCg10cnVzdF9idW5kbGVzGAMgAygMEhUKDW5hdHNfdXNlcl9qd3QYBCABKAkSEQoJaG9zdF9uYW1lGAUgASgJEhoKEmNvbnRyb2xsZXJfYWRkcmVzcxgGIAEoCRIQCghuYXRzX3VybBgHIAEoCTKaAQoLSm9pblNlcnZpY2USQAoFRW5yb2wSGi5ib290ZmxlZXQudjEuRW5yb2xSZXF1ZXN0GhsuYm9vdGZsZWV0LnYxLkVucm9sUmVzcG9uc2USSQoIQ29tZUJhY2sSHS5ib290ZmxlZXQudjEuQ29tZUJhY2tSZXF1ZXN0Gh4uYm9vdGZsZWV0LnYxLkNvbWVCYWNrUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message bootfleet.v1.EnrolRequest
@@ -92,6 +92,57 @@ export const EnrolResponseSchema: GenMessage<EnrolResponse> = /*@__PURE__*/
   messageDesc(file_bootfleet_v1_join, 1);
 
 /**
+ * @generated from message bootfleet.v1.ComeBackRequest
+ */
+export type ComeBackRequest = Message<"bootfleet.v1.ComeBackRequest"> & {
+  /**
+   * PEM, made for this alone: its subject is "bootfleet return" and the public key of the host's NATS user, so that
+   * nobody has one made for theirs.
+   *
+   * @generated from field: string certificate_request_pem = 1;
+   */
+  certificateRequestPem: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.ComeBackRequest.
+ * Use `create(ComeBackRequestSchema)` to create a new message.
+ */
+export const ComeBackRequestSchema: GenMessage<ComeBackRequest> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_join, 2);
+
+/**
+ * @generated from message bootfleet.v1.ComeBackResponse
+ */
+export type ComeBackResponse = Message<"bootfleet.v1.ComeBackResponse"> & {
+  /**
+   * Every trust bundle in its DSSE envelope, the first one first. Whoever sent them, the host's own root keys judge.
+   *
+   * @generated from field: repeated bytes trust_bundles = 1;
+   */
+  trustBundles: Uint8Array[];
+
+  /**
+   * Empty: nobody lets hosts come back now, or not this one.
+   *
+   * @generated from field: string certificate_pem = 2;
+   */
+  certificatePem: string;
+
+  /**
+   * @generated from field: string nats_user_jwt = 3;
+   */
+  natsUserJwt: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.ComeBackResponse.
+ * Use `create(ComeBackResponseSchema)` to create a new message.
+ */
+export const ComeBackResponseSchema: GenMessage<ComeBackResponse> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_join, 3);
+
+/**
  * An operator is to approve it.
  *
  * @generated from message bootfleet.v1.Waiting
@@ -124,7 +175,7 @@ export type Waiting = Message<"bootfleet.v1.Waiting"> & {
  * Use `create(WaitingSchema)` to create a new message.
  */
 export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_join, 2);
+  messageDesc(file_bootfleet_v1_join, 4);
 
 /**
  * @generated from message bootfleet.v1.Admitted
@@ -179,7 +230,7 @@ export type Admitted = Message<"bootfleet.v1.Admitted"> & {
  * Use `create(AdmittedSchema)` to create a new message.
  */
 export const AdmittedSchema: GenMessage<Admitted> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_join, 3);
+  messageDesc(file_bootfleet_v1_join, 5);
 
 /**
  * How hosts that have no certificate yet ask for one. Served on a listener of its own, which asks callers for none.
@@ -197,6 +248,18 @@ export const JoinService: GenService<{
     methodKind: "unary";
     input: typeof EnrolRequestSchema;
     output: typeof EnrolResponseSchema;
+  },
+  /**
+   * ComeBack is for a host that is enrolled and whom the controller takes for nobody any more: its certificate has
+   * ended, or is of a CA that counts no more. It always hears whom to believe, and gets another certificate while an
+   * operator lets hosts come back. The answer is worth nothing to who has not the key.
+   *
+   * @generated from rpc bootfleet.v1.JoinService.ComeBack
+   */
+  comeBack: {
+    methodKind: "unary";
+    input: typeof ComeBackRequestSchema;
+    output: typeof ComeBackResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_bootfleet_v1_join, 0);
