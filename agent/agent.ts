@@ -72,6 +72,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     const sealing = openSealing({ config, log, signal })
     await sealing.settle()
     const identity = await openIdentity({ directory: config.identityDir, keys: sealing.keys, log, signal })
+    // They may have been made just now.
+    await sealing.look()
     const trust = await openTrust({
       identityDir: config.identityDir,
       path: join(config.stateDir, 'trust.jsonl'),
@@ -179,10 +181,11 @@ async function runBoots(options: BootOptions, signal: AbortSignal): Promise<void
   }
 }
 
-async function describe({ driver, config }: RunOptions): Promise<HostDescription> {
+async function describe({ driver, config, sealing }: RunOptions): Promise<HostDescription> {
   const { id: osId, version: osVersion } = await driver.osRelease()
   const { architecture, name } = driver
-  return { hostName: config.name, architecture, osId, osVersion, agentVersion: VERSION, driver: name }
+  const system = { architecture, osId, osVersion, driver: name }
+  return { hostName: config.name, agentVersion: VERSION, keysKept: sealing.kept, ...system }
 }
 
 async function followPlans(

@@ -15,7 +15,7 @@ export type ObservingOptions = Omit<ReportingOptions, 'onAnswer' | 'onTrusted'> 
  * is nothing that a plan could do here. Resolves when `signal` has fired and all is closed.
  */
 export async function observeUntilStopped(options: ObservingOptions, signal: AbortSignal): Promise<void> {
-  const { config, lookEveryMs, observe } = options
+  const { config, lookEveryMs, observe, sealing } = options
   const { closed, reporter } = openReporting(
     { ...options, onAnswer: () => undefined, onTrusted: () => undefined },
     signal,
@@ -23,7 +23,7 @@ export async function observeUntilStopped(options: ObservingOptions, signal: Abo
   while (!signal.aborted) {
     const system = await observe(signal)
     // A program that was stopped half-way said nothing, which is no news.
-    if (!signal.aborted) reporter.report(toSystemReport(config.name, system))
+    if (!signal.aborted) reporter.report(toSystemReport(config.name, system, sealing.kept()))
     await delay(lookEveryMs, undefined, { signal }).catch(() => undefined)
   }
   await closed

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { AgentConfig } from './config.ts'
-import { openKeyFiles } from './identity/key-files.ts'
-import type { KeyFiles } from './identity/key-files.ts'
+import { keysKept, openKeyFiles } from './identity/key-files.ts'
+import type { KeyFiles, KeysKept } from './identity/key-files.ts'
 import { peekState } from './state-file.ts'
 import type { Phase, State } from './update/types.ts'
 
@@ -13,6 +13,9 @@ export type Sealing = {
   readonly settle: () => Promise<void>
   /** For later: what fails is logged, and the keys stay as they are. */
   readonly settleQuietly: () => Promise<void>
+  /** How they were kept at the last look; one comes with each settling. */
+  readonly kept: () => KeysKept
+  readonly look: () => Promise<void>
 }
 
 export function openSealing({
@@ -26,13 +29,20 @@ export function openSealing({
 }): Sealing {
   const warn = (error: Error): void => log.warn({ err: error }, 'the TPM seals no keys')
   const keys = openKeyFiles({ directory: config.identityDir, ...config.identity, warn, signal })
+  let kept: KeysKept = 'plain'
+  const look = async (): Promise<void> => {
+    kept = await keysKept(config.identityDir)
+  }
   const settle = async (): Promise<void> => {
     const state = await peekState(join(config.stateDir, 'state.json'))
     await keys.settle(standingOf(state))
+    await look()
   }
   return {
     keys,
     settle,
+    kept: () => kept,
+    look,
     settleQuietly: () =>
       settle().catch((error: unknown) => {
         if (!signal.aborted) log.error({ err: error }, 'sealing the keys failed')

@@ -124,7 +124,7 @@ it('its report has what runs, and neither plan, health nor a wish of its own', a
   const system = await openSystemObserver({ root, ask: programs({ bootc, 'rpm-ostree': rpmOstree }).ask })(
     signal,
   )
-  const report = toSystemReport('db', system)
+  const report = toSystemReport('db', system, 'sealed')
   expect(report).toMatchObject({
     hostName: 'db',
     phase: Phase.IDLE,
@@ -135,6 +135,7 @@ it('its report has what runs, and neither plan, health nor a wish of its own', a
     health: { verdict: Verdict.UNKNOWN },
     facts: {
       driver: 'report-only',
+      keysKept: 'sealed',
       osName: 'Fedora Linux 42 (IoT)',
       imageReference: 'quay.io/os:42',
       imageLabels: { team: 'edge' },

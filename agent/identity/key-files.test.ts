@@ -10,7 +10,7 @@ import { writeState } from '../state-file.ts'
 import { acceptedPlan } from '../testing/machine-model.ts'
 import { worldIn } from '../testing/world.ts'
 import { loadOrMakeKey } from './identity.ts'
-import { keysOnDisk, openKeyFiles } from './key-files.ts'
+import { keysKept, keysOnDisk, openKeyFiles } from './key-files.ts'
 import type { KeySettings, SealedKeyFiles } from './key-files.ts'
 import { openNatsUser } from './nats-user.ts'
 
@@ -65,11 +65,13 @@ describe('on a machine with a TPM', () => {
     await writeFile(file('nats.key'), 'a seed\n')
     await writeFile(file('key.pem.new'), KEY)
     expect(await keysOnDisk(directory)).toBe('in plain files, which a copy of the disk holds')
+    expect(await keysKept(directory)).toBe('plain')
     const keys = open()
     await keys.settle('proven')
     expect(await files()).toEqual(['key.pem.sealed', 'nats.key.sealed'])
     expect([await keys.read('key.pem'), await keys.read('nats.key')]).toEqual([KEY, 'a seed\n'])
     expect(await keysOnDisk(directory)).toBe("sealed by this machine's TPM")
+    expect(await keysKept(directory)).toBe('sealed')
   })
 
   it('the identity is the same after the seal as before it', async () => {

@@ -93,12 +93,25 @@ export function openKeyFiles(settings: KeySettings): SealedKeyFiles {
 
 /** In words, for people: nothing is unsealed. */
 export async function keysOnDisk(directory: string): Promise<string> {
+  const { plain, sealed } = await countKeys(directory)
+  if (plain > 0) return `in ${sealed > 0 ? 'plain files too' : 'plain files'}, which a copy of the disk holds`
+  return sealed > 0 ? "sealed by this machine's TPM" : 'none yet'
+}
+
+export type KeysKept = 'sealed' | 'plain'
+
+/** Sealed: nothing of them lies there that a copy of the disk would hold. */
+export async function keysKept(directory: string): Promise<KeysKept> {
+  const { plain, sealed } = await countKeys(directory)
+  return plain === 0 && sealed > 0 ? 'sealed' : 'plain'
+}
+
+async function countKeys(directory: string): Promise<{ readonly plain: number; readonly sealed: number }> {
   const [plain, sealed] = await Promise.all([
     filesThere(KEY_FILES.map((file) => join(directory, file))),
     filesThere(KEY_FILES.map((file) => join(directory, `${file}.sealed`))),
   ])
-  if (plain > 0) return `in ${sealed > 0 ? 'plain files too' : 'plain files'}, which a copy of the disk holds`
-  return sealed > 0 ? "sealed by this machine's TPM" : 'none yet'
+  return { plain, sealed }
 }
 
 async function filesThere(paths: readonly string[]): Promise<number> {

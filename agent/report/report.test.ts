@@ -5,14 +5,16 @@ import type { World } from '../testing/machine-model.ts'
 import { digestOf } from '../testing/plans.ts'
 import { BEHAVIOUR, NOW_MS, accept, newWorld, worldIn } from '../testing/world.ts'
 import { toReport } from './report.ts'
+import type { HostDescription } from './report.ts'
 
-const host = {
+const host: HostDescription = {
   hostName: 'till-1',
   architecture: 'amd64',
   osId: '',
   osVersion: '',
   agentVersion: '',
   driver: '',
+  keysKept: () => 'plain',
 }
 
 const report = ({ disk }: World) => toReport(disk, host)

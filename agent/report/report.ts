@@ -19,6 +19,8 @@ export type HostDescription = {
   readonly osVersion: string
   readonly agentVersion: string
   readonly driver: string
+  /** They may be sealed as it runs. */
+  readonly keysKept: () => 'sealed' | 'plain'
 }
 
 /** What the state does not know of the plans that come, or do not. */
@@ -75,6 +77,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
       osVersion: host.osVersion,
       agentVersion: host.agentVersion,
       driver: host.driver,
+      keysKept: host.keysKept(),
     },
     defaultDigest: defaultDigestOf(state),
     etcConflicts: [...state.etcConflicts],

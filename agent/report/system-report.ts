@@ -20,6 +20,7 @@ export type SystemDescription = {
 export function toSystemReport(
   hostName: string,
   { architecture, bootId, image, os }: SystemDescription,
+  keysKept: 'sealed' | 'plain',
 ): Report {
   return create(ReportSchema, {
     hostName,
@@ -36,6 +37,7 @@ export function toSystemReport(
       osName: os.name,
       agentVersion: VERSION,
       driver: 'report-only',
+      keysKept,
       imageReference: image.reference,
       imageLabels: { ...image.labels },
     },

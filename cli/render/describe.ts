@@ -33,6 +33,7 @@ export function describeHost(host: HostStatus, style: Style): string {
       : [['Boots next:', host.defaultDigest]]),
     ['Boot id:', orDash(host.bootId)],
     ['Health:', orDash(host.health)],
+    ...(host.keysKept === '' ? [] : [['Keys:', keysWord(host.keysKept)]]),
     ['Connected:', host.connected ? 'yes' : 'no'],
     ['Last seen:', timeWord(host.lastSeenAtMs)],
     ['Conditions:', orDash(conditions.join('; '))],
@@ -70,6 +71,12 @@ export function describeRollout(rollout: RolloutStatus, nowMs: number, style: St
     ['From:', orDash(rollout.fromDigest)],
   ])
   return `${facts}\n${renderRollout(rollout, nowMs, style)}`
+}
+
+/** As the host says; its word is all there is. */
+function keysWord(kept: string): string {
+  if (kept === 'sealed') return 'sealed by its TPM'
+  return kept === 'plain' ? 'in plain files, which a copy of the disk holds' : kept
 }
 
 /** A controller that is newer may have a state that is not known here. */

@@ -31,6 +31,13 @@ it('takes over since when no newly signed plan has come, where that is too long'
   expect(() => since(2n ** 62n)).toThrow('plansStaleSinceMs cannot be taken')
 })
 
+it('takes over how a host says that it keeps its keys, where that is a way that is known', () => {
+  const kept = (keysKept: string) =>
+    reportFromWire(create(ReportSchema, { phase: Phase.IDLE, facts: { keysKept } }))
+  expect(kept('sealed')).toMatchObject({ keysKept: 'sealed' })
+  expect(kept('in a drawer')).not.toHaveProperty('keysKept')
+})
+
 it('keeps 32 lines of evidence and 64 paths, each of 256 characters, without control characters', () => {
   const long = read(Array<string>(40).fill('\u001b[31mx'), Array<string>(80).fill('/etc/a'))
   expect(long.failure?.evidence).toEqual(Array<string>(32).fill(' [31mx'))

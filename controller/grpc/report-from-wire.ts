@@ -104,6 +104,7 @@ const ReportFromWire = z.object({
     .object({
       architecture: z.string().regex(/^[a-z0-9]{0,32}$/),
       driver: z.string(),
+      keysKept: z.string(),
       osId: shown(64),
       osVersion: shown(64),
       osName: shown(128),
@@ -117,6 +118,12 @@ const ReportFromWire = z.object({
   phaseEnteredAtMs: Instant,
   plansStaleSinceMs: Instant,
 })
+
+type KeysKept = NonNullable<HostReport['keysKept']>
+
+function isKeysKept(word: string | undefined): word is KeysKept {
+  return word === 'sealed' || word === 'plain'
+}
 
 const REPORT_ONLY = 'report-only'
 
@@ -133,11 +140,13 @@ export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
     const { facts, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
+    const kept = facts?.keysKept
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       architecture: facts?.architecture ?? '',
+      ...(isKeysKept(kept) && { keysKept: kept }),
       ...(facts?.driver === REPORT_ONLY && { reportOnly: systemOf(facts) }),
     }
   }

@@ -101,6 +101,16 @@ it('shows that no newly signed plan reaches a host, unless none is signed as no 
   expect(conditions()).toEqual(['NoFleet'])
 })
 
+it('shows how a host says that it keeps its keys, and nothing where it does not say', () => {
+  const world = rolledOut('1.0.0')
+  const [agent] = world.agents.values()
+  if (agent === undefined) throw new Error('no host')
+  const kept = () => describeHosts(world.state, null, nowOf(world))[0]?.keysKept
+  expect(kept()).toBe('')
+  say(world, agent, { keysKept: 'sealed' })
+  expect(kept()).toBe('sealed')
+})
+
 it('says of a revoked host by whom and why, and that it belongs to no fleet', () => {
   const world = rolledOut('1.0.0', 2)
   const revoked = { atMs: world.wallMs, actor: 'kim', reason: 'stolen' }

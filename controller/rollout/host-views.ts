@@ -46,6 +46,8 @@ export type HostView = {
   readonly refusedPlan: string
   /** What it runs, where it only reports; null: it is updated. */
   readonly reportOnly: ReportedSystem | null
+  /** How it says that it keeps its private keys; empty: it does not say. */
+  readonly keysKept: 'sealed' | 'plain' | ''
 }
 
 const attentionMax = 20
@@ -89,6 +91,7 @@ type Reported = Pick<
   | 'etcConflicts'
   | 'evidence'
   | 'health'
+  | 'keysKept'
   | 'refusedPlan'
   | 'reportOnly'
 >
@@ -102,6 +105,7 @@ const unheard: Reported = {
   etcConflicts: [],
   evidence: [],
   health: 'Unknown',
+  keysKept: '',
   refusedPlan: '',
   reportOnly: null,
 }
@@ -109,7 +113,8 @@ const unheard: Reported = {
 function reported({ record }: Host): Reported {
   if (record === null) return unheard
   const { architecture, bootedDigest, bootId, defaultDigest, deniedDigests, etcConflicts } = record.report
-  const { bootedManifestDigest, failure, health, phase, refused, reportOnly = null } = record.report
+  const { bootedManifestDigest, failure, health, keysKept = '', phase, refused } = record.report
+  const { reportOnly = null } = record.report
   // No git names what it runs: the manifest is what its own tools know it by.
   const booted = bootedDigest ?? (reportOnly && bootedManifestDigest)
   return {
@@ -120,6 +125,7 @@ function reported({ record }: Host): Reported {
     deniedDigests,
     etcConflicts,
     evidence: failure?.evidence ?? [],
+    keysKept,
     reportOnly,
     refusedPlan: refused === undefined ? '' : `${refused.code}: ${refused.message}`,
     // After a fallback a failed verdict may be the one on the image that was left; a passed one is on what runs.

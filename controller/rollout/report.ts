@@ -41,6 +41,8 @@ export type HostReport = {
   }
   /** When the plan last accepted was signed, where that is longer ago than the host allows; absent: it is not. */
   readonly plansStaleSinceMs?: number
+  /** How it says that it keeps its private keys; absent: it does not say. */
+  readonly keysKept?: 'sealed' | 'plain'
   /** What it runs, where it only reports and takes no plan; absent: it is one that is updated. */
   readonly reportOnly?: ReportedSystem
 }

@@ -50,6 +50,7 @@ export const Host: z.ZodType<HostRecord> = z.object({
     phaseEnteredAtMs: z.number(),
     refused: z.object({ plan: PlanReference, code: z.string(), message: z.string() }).exactOptional(),
     plansStaleSinceMs: z.number().exactOptional(),
+    keysKept: z.enum(['sealed', 'plain']).exactOptional(),
     reportOnly: z
       .object({
         osId: z.string(),

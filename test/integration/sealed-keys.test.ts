@@ -114,6 +114,7 @@ test('a host whose keys only its TPM can read joins, reports and comes back, and
   expect(await filesWith(join(dir, 'till-1'), /PRIVATE KEY|\bSU[A-Z2-7]{56}\b/)).toEqual([])
   const shown = await program('bootfleet-agent', 'status', '--config', own)
   expect(shown.out).toContain("keys    sealed by this machine's TPM\n")
+  expect((await bootfleet('describe', 'host/till-1')).out).toMatch(/^Keys: +sealed by its TPM$/m)
   await agent.stop()
   await expect.poll(connected, waiting).toEqual([false])
 
