@@ -67,7 +67,7 @@ test-vm-full: setup ## the same, every other broken image, and power cuts
 bench-engine: build ## what planning and one event cost in fleets of up to a million hosts
 	@tsx test/bench/engine.ts
 
-bench-trust: setup ## plans signed and verified beside bare node:crypto, reports over mutual TLS, certificates
+bench-trust: build ## plans signed and verified beside bare node:crypto, reports over mutual TLS, enrolments
 	@tsx test/bench/trust.ts
 
 bench-dashboard: setup ## messages that the dashboard takes, beside decoding them
