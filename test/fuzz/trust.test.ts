@@ -1,5 +1,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { createUser } from '@nats-io/nkeys'
+import { ControllerError } from '../../controller/errors.ts'
+import { readReturnRequest } from '../../controller/pki/return-request.ts'
 import {
   keyIdOf,
   openPlan,
@@ -14,6 +17,7 @@ import { planFor } from '../../agent/testing/plans.ts'
 import { createCertificateRequest } from '../../agent/identity/certificate-request.ts'
 import { hostIdOf } from '../../proto/identity.ts'
 import { formatJoinToken, parseJoinToken } from '../../proto/join-token.ts'
+import { returnSubject } from '../../proto/return-subject.ts'
 import { createAuthority, openAuthority } from '../../trust/certificate-authority.ts'
 import { chainText, parseChain } from '../../trust/chain-file.ts'
 import { TrustError } from '../../trust/errors.ts'
@@ -172,6 +176,24 @@ fuzz('a certificate request', async () => {
       refusedAs([TrustError], async (): Promise<Taken> => {
         const { hostId } = await authority.issueHost(input.toString('utf8'), 60_000)
         must(ids.has(hostId), 'a certificate was issued for a key that signed no request')
+        return 'accepted'
+      }),
+  }
+})
+
+fuzz('a request to come back', () => {
+  const hosts = [p256(), p256()].map((keys) => ({ ...keys, user: createUser().getPublicKey() }))
+  const known = new Map(
+    hosts.map(({ publicKey, user }) => [hostIdOf(publicKey.export({ type: 'spki', format: 'der' })), user]),
+  )
+  return {
+    seeds: hosts.map(({ privateKey, user }) =>
+      Buffer.from(createCertificateRequest(privateKey, returnSubject(user))),
+    ),
+    take: (input): Promise<Taken> =>
+      refusedAs([ControllerError], async (): Promise<Taken> => {
+        const { hostId, natsUserPublicKey } = await readReturnRequest(input.toString('utf8'))
+        must(known.get(hostId) === natsUserPublicKey, 'a host comes back as a NATS user that it did not sign')
         return 'accepted'
       }),
   }
