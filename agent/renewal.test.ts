@@ -10,7 +10,7 @@ import { BACKDATED_MS } from '../proto/identity.ts'
 import { openIdentity } from './identity/identity.ts'
 import type { Identity } from './identity/identity.ts'
 import { readIfThere } from './identity/trust-material.ts'
-import { dueOf, keepRenewed } from './renewal.ts'
+import { dueOf, keepRenewed, silentAtMs } from './renewal.ts'
 import { renewCertificate } from './report/renew.ts'
 
 const log = pino({ level: 'silent' })
@@ -147,4 +147,9 @@ it('a certificate is due around half of its life, not at the same time on every 
   expect(shares[2]).toBeCloseTo(0.45)
   const joining = { ...certificate, notAfterMs: issuedAtMs + 30 * DAY_MS }
   expect(dueOf(joining, 0.5).atMs).toBeLessThanOrEqual(issuedAtMs)
+})
+
+it('a silent controller is a reason to renew after five minutes, and again only after as many', () => {
+  expect(silentAtMs(1_000, Number.NEGATIVE_INFINITY)).toBe(301_000)
+  expect(silentAtMs(1_000, 400_000)).toBe(700_000)
 })

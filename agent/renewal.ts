@@ -33,8 +33,10 @@ export async function keepRenewed(options: RenewalOptions): Promise<void> {
   let due = dueOf(identity.certificate(), Math.random())
   let failures = 0
   let retryAtMs = 0
+  let renewedAtMs = Number.NEGATIVE_INFINITY
   while (!signal.aborted) {
-    const dueAtMs = (): number => Math.max(Math.min(due.atMs, heardAtMs() + SILENCE_MS), retryAtMs)
+    const dueAtMs = (): number =>
+      Math.max(Math.min(due.atMs, silentAtMs(heardAtMs(), renewedAtMs)), retryAtMs)
     const waitMs = dueAtMs() - Date.now()
     await delay(Math.max(0, Math.min(waitMs, LOOK_EVERY_MS)), undefined, { signal }).catch(() => {})
     if (signal.aborted) return
@@ -51,6 +53,7 @@ export async function keepRenewed(options: RenewalOptions): Promise<void> {
     }
     due = dueOf(identity.certificate(), Math.random())
     retryAtMs = 0
+    renewedAtMs = Date.now()
     log.info({ notAfter: new Date(identity.certificate().notAfterMs).toISOString() }, 'certificate renewed')
     options.onRenewed()
   }
@@ -66,6 +69,11 @@ export function dueOf(
   // Made for a host that was yet to come: the controller takes no report with it.
   if (lifeMs > HOST_LIFE_MAX_MS + BACKDATED_MS) return { atMs: notBeforeMs, lifeMs: HOST_LIFE_MAX_MS }
   return { atMs: notAfterMs - lifeMs * (0.5 + (random - 0.5) * SPREAD), lifeMs }
+}
+
+/** When silence becomes a reason to renew; where that did not end it, not before as much of it again. */
+export function silentAtMs(heardAtMs: number, renewedAtMs: number): number {
+  return Math.max(heardAtMs, renewedAtMs) + SILENCE_MS
 }
 
 async function renewOnce({ identity, renew, log, signal }: RenewalOptions): Promise<boolean> {
