@@ -86,8 +86,7 @@ function hostsHolding({ snapshot }: ImageQuestion, estate: Estate, digests: Read
   )
   return byUrgency.map(({ digest, hold, host, sinceMs }) => {
     const { connected, lastSeenAtMs } = snapshot.presenceOf(host.hostId)
-    const { fleet, hostId, labels, name } = host
-    const phase = host.reportOnly === null ? host.phase : 'ReportOnly'
+    const { fleet, hostId, labels, name, phase } = host
     const version = versionOf(estate, hold === 'Booted' ? host : null, digest)
     const since = instant(sinceMs)
     const seen = { connected, lastSeenMs: instant(lastSeenAtMs), labels: { ...labels } }

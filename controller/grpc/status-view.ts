@@ -106,7 +106,6 @@ export function hostStatuses(snapshot: Snapshot, fleet: string): HostStatus[] {
     const { connected, lastSeenAtMs, ...bytes } = snapshot.presenceOf(host.hostId)
     return create(HostStatusSchema, {
       ...host,
-      phase: reportOnly === null ? host.phase : 'ReportOnly',
       ...(reportOnly !== null && {
         reportOnly: { ...reportOnly, imageLabels: { ...reportOnly.imageLabels } },
       }),

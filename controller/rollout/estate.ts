@@ -1,11 +1,11 @@
 import { runningOf } from './running.ts'
-import { isReportOnly, nameOf, ownerOf, partOf } from './host-names.ts'
-import { phaseOf } from './host-views.ts'
+import { isReportOnly, nameOf, ownerOf } from './host-names.ts'
+import { standingOf } from './host-views.ts'
+import type { Standing } from './host-views.ts'
 import type { FleetRecord } from './records.ts'
 import type { ReportedSystem } from './report.ts'
 import { currentRollout } from './state-entries.ts'
 import type { Host, RolloutEngineState } from './state.ts'
-import type { HostPhase } from './states.ts'
 import type { ResolvedImage } from './wanted.ts'
 
 /** An image that a fleet's git, rollouts or stable names. */
@@ -24,7 +24,7 @@ export type EstateHost = {
   readonly name: string
   readonly fleet: string
   readonly labels: Readonly<Record<string, string>>
-  readonly phase: HostPhase
+  readonly phase: Standing
   readonly architecture: string
   /** Empty: it does not say. Else as git names it, where that is known, or of the manifest. */
   readonly booted: string
@@ -117,13 +117,13 @@ const holdsTarget: ReadonlySet<string> = new Set(['Ready', 'Staging', 'Staged', 
 function estateHost(state: RolloutEngineState, host: Host, digests: ReadonlyMap<string, string>): EstateHost {
   const owner = ownerOf(host) ?? ''
   const fleet = state.fleets.get(owner)
-  const rollout = fleet === undefined || partOf(host) === null ? null : currentRollout(state, fleet)
+  const rollout = fleet === undefined ? null : currentRollout(state, fleet)
   const about = {
     hostId: host.id,
     name: nameOf(host),
     fleet: owner,
     labels: host.labels,
-    phase: rollout === null ? 'Pending' : phaseOf(rollout, host),
+    phase: standingOf(rollout, host),
   } as const
   if (host.record === null) return { ...about, ...silent }
   const { report } = host.record

@@ -173,8 +173,12 @@ function nobodySentence(state: RolloutEngineState, { members: { size: members },
 }
 
 function emptySentence(state: RolloutEngineState, name: string): string {
-  const reports = [...state.hosts.values()].some((host) => isReportOnly(host) && ownerOf(host) === name)
-  return reports ? 'every host that matches its selector only reports' : 'no host matches its selector'
+  for (const host of state.hosts.values()) {
+    if (isReportOnly(host) && ownerOf(host) === name) {
+      return 'every host that matches its selector only reports'
+    }
+  }
+  return 'no host matches its selector'
 }
 
 function heldSentence(block: BlockingReason, { image }: WantedFleet): string {

@@ -29,7 +29,7 @@ export type HostView = {
   /** By git, beside those of its enrolment. */
   readonly declaredLabels: Readonly<Record<string, string>>
   readonly fleet: string
-  readonly phase: HostPhase
+  readonly phase: Standing
   readonly bootedDigest: string
   readonly bootedVersion: string
   readonly bootId: string
@@ -49,6 +49,9 @@ export type HostView = {
   /** How it says that it keeps its private keys; empty: it does not say. */
   readonly keysKept: 'sealed' | 'plain' | ''
 }
+
+/** A host's phase in the rollout of its fleet, or that no rollout has it. */
+export type Standing = HostPhase | 'ReportOnly'
 
 const attentionMax = 20
 
@@ -73,7 +76,7 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
     labels: (host.enrolment as NonNullable<Host['enrolment']>).labels,
     declaredLabels: state.declarations.get(nameOf(host))?.labels ?? noLabels,
     fleet: fleet?.record.fleet ?? '',
-    phase: rollout ? phaseOf(rollout, host) : 'Pending',
+    phase: standingOf(rollout, host),
     bootedVersion: versionOf(state, host),
     message: sentenceOf(state, host, now),
     conditions: conditionsOf(host, rollout),
@@ -163,6 +166,12 @@ function versionOf(state: RolloutEngineState, host: Host): string {
     }
   }
   return ''
+}
+
+/** `rollout`: the current one of the fleet that selects it; null: it has none. */
+export function standingOf(rollout: Rollout | null, host: Host): Standing {
+  if (isReportOnly(host)) return 'ReportOnly'
+  return rollout === null ? 'Pending' : phaseOf(rollout, host)
 }
 
 /** Pending and Skipped are not stored: a host that was granted nothing in a wave that is over was skipped. */

@@ -62,7 +62,7 @@ it('a host that only reports belongs to its fleet, and no rollout waits for it, 
   expect(hostOf(world, 'db').grants.size).toBe(0)
   expect(viewOf(world, 'db')).toMatchObject({
     fleet: 'edge',
-    phase: 'Pending',
+    phase: 'ReportOnly',
     bootedDigest: foreign,
     bootedVersion: '7.0.0',
     conditions: ['ReportOnly'],
@@ -138,7 +138,7 @@ it('what it runs is in the estate, and nobody asks a registry because of what it
   watched(world, 'db')
   const { hosts } = describeEstate(world.state, () => true)
   expect(hosts.map(({ booted, name, phase, reportOnly }) => ({ booted, name, phase, reportOnly }))).toEqual([
-    { name: 'db', booted: foreign, phase: 'Pending', reportOnly: system },
+    { name: 'db', booted: foreign, phase: 'ReportOnly', reportOnly: system },
     { name: 'h0', booted: imageOf('1.0.0').digest, phase: 'Succeeded', reportOnly: null },
   ])
   expect(imagesToKnow(world.state).has(foreign)).toBe(false)

@@ -1,11 +1,12 @@
 import { explain } from './explain.ts'
 import type { Explanation } from './explain.ts'
-import { evidenceOf, phaseOf } from './host-views.ts'
+import { evidenceOf, standingOf } from './host-views.ts'
+import type { Standing } from './host-views.ts'
 import { targetOf } from './needs.ts'
 import { renderNext } from './next-sentences.ts'
 import { renderReason } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { nameOf, ownerOf } from './host-names.ts'
+import { isReportOnly, nameOf, ownerOf } from './host-names.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { Now } from './now.ts'
 import { describeWaves } from './wave-views.ts'
@@ -16,7 +17,7 @@ export type WhyView = {
   /** Empty when no fleet alone selects it. */
   readonly fleet: string
   readonly reason: Explanation['kind']
-  readonly phase: string
+  readonly phase: Standing
   readonly message: string
   /** 0: nobody wrote it down. */
   readonly sinceMs: number
@@ -30,28 +31,21 @@ export type WhyView = {
 export function whyHost(state: RolloutEngineState, host: Host, now: Now): WhyView {
   const explanation = explain(state, host.id, now)
   const fleet = state.fleets.get(ownerOf(host) ?? '')
-  const rollout = fleet && explanation.kind !== 'ReportOnly' ? currentRollout(state, fleet) : null
+  const rollout = fleet && !isReportOnly(host) ? currentRollout(state, fleet) : null
   return {
     hostId: host.id,
     hostName: nameOf(host),
     fleet: fleet?.record.fleet ?? '',
     reason: explanation.kind,
-    phase: explanation.kind === 'ReportOnly' ? explanation.kind : phaseIn(rollout, host),
+    phase: standingOf(rollout, host),
     message: `${sentenceOf(explanation)}${gateOf(state, { explanation, rollout }, now)}`,
-    sinceMs: explanation.kind === 'ReportOnly' ? 0 : sinceOf(state, { explanation, fleet, host }),
+    sinceMs: isReportOnly(host) ? 0 : sinceOf(state, { explanation, fleet, host }),
     next: renderNext(explanation),
     ...failureOf(rollout, host),
   }
 }
 
-function phaseIn(rollout: Rollout | null | undefined, host: Host): string {
-  return rollout ? phaseOf(rollout, host) : 'Pending'
-}
-
-function failureOf(
-  rollout: Rollout | null | undefined,
-  host: Host,
-): Pick<WhyView, 'failedDigest' | 'evidence'> {
+function failureOf(rollout: Rollout | null, host: Host): Pick<WhyView, 'failedDigest' | 'evidence'> {
   const grant = rollout && host.grants.get(rollout.record.id)
   const evidence = rollout ? evidenceOf(rollout, host) : []
   if (!grant || evidence.length === 0) return { failedDigest: '', evidence: [] }
@@ -65,10 +59,7 @@ function sentenceOf(explanation: Explanation): string {
 /** Of a wave that others wait for, what it waits for itself. */
 function gateOf(
   state: RolloutEngineState,
-  {
-    explanation,
-    rollout,
-  }: { readonly explanation: Explanation; readonly rollout: Rollout | null | undefined },
+  { explanation, rollout }: { readonly explanation: Explanation; readonly rollout: Rollout | null },
   now: Now,
 ): string {
   if ((explanation.kind !== 'WaitsForWave' && explanation.kind !== 'Prefetched') || !rollout) return ''
