@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startBootfleet } from '../support/command-line.ts'
+import { operatorContext } from '../support/operator-context.ts'
 import { openSmallFleet, statusOf } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 
@@ -14,20 +15,11 @@ let context: string
 beforeEach(async () => {
   world = await openSmallFleet()
   await statusOf(world.controller)
-  context = await contextOf('operator', 'admin.json')
+  context = await operatorContext(world)
 })
 afterEach(() => world.stop())
 
 type Ran = { readonly status: number; readonly out: string; readonly note: string }
-
-async function contextOf(identity: string, name: string): Promise<string> {
-  const { address, pkiDir } = world.controller
-  const dir = join(pkiDir, '..', identity)
-  const files = { ca: 'ca.pem', certificate: 'operator.pem', key: 'operator.key' }
-  const paths = Object.fromEntries(Object.entries(files).map(([field, file]) => [field, join(dir, file)]))
-  await writeFile(join(world.dir, name), JSON.stringify({ address, ...paths }))
-  return join(world.dir, name)
-}
 
 async function bootfleet(as: string, ...args: readonly string[]): Promise<Ran> {
   const run = promisify(execFile)(PROGRAM, ['--context', as, ...args], { maxBuffer: 64 * 1024 * 1024 })
@@ -55,7 +47,7 @@ test('an operator is made, gets a role, is refused beyond it, and every step is 
     '12h',
   )
   expect(issued.note).toContain('operator alice is certified until')
-  const alice = await contextOf('alice', 'alice.json')
+  const alice = await operatorContext(world, 'alice')
   expect((await bootfleet(alice, 'status')).note).toContain('operator alice has it for none')
 
   const events = await bootfleet(context, 'events', '--for', 'operator/alice', '--no-headers')

@@ -1,10 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SyncRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { SyncResponse } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call } from '../support/controller.ts'
+import { operatorContext } from '../support/operator-context.ts'
 import { sitDownAt } from '../support/pseudo-terminal.ts'
 import type { Seat } from '../support/pseudo-terminal.ts'
 import { edgeOf, openSmallFleet, statusOf } from '../support/small-fleet.ts'
@@ -22,12 +23,7 @@ afterEach(() => world.stop())
 
 /** The program as it ships, on a terminal of the kernel's. */
 async function sitDown(args: string, first = ''): Promise<Seat> {
-  const { address, pkiDir } = world.controller
-  const identity = join(pkiDir, '../operator')
-  const context = join(world.dir, 'context.json')
-  const paths = { ca: 'ca.pem', certificate: 'operator.pem', key: 'operator.key' }
-  const entries = Object.entries(paths).map(([name, file]) => [name, join(identity, file)])
-  await writeFile(context, JSON.stringify({ address, ...Object.fromEntries(entries) }))
+  const context = await operatorContext(world)
   return sitDownAt(`${first}exec '${PROGRAM}' ${args}`, { BOOTFLEET_CONTEXT: context })
 }
 

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ListHostsRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { ListHostsResponse } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call } from '../support/controller.ts'
+import { operatorContext } from '../support/operator-context.ts'
 import { openSmallFleet, statusOf } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 
@@ -30,12 +31,7 @@ async function openWorld(): Promise<{ world: SmallFleet; dir: string; context: s
     await world.stop()
     await rm(dir, { recursive: true })
   })
-  const context = join(dir, 'context.json')
-  const { address, pkiDir } = world.controller
-  const [ca, certificate, key] = ['ca.pem', 'operator.pem', 'operator.key'].map((name) =>
-    join(pkiDir, '../operator', name),
-  )
-  await writeFile(context, JSON.stringify({ address, ca, certificate, key }))
+  const context = await operatorContext(world)
   await statusOf(world.controller)
   return { world, dir, context }
 }

@@ -1,26 +1,17 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { runBootfleet } from '../support/command-line.ts'
-import type { Ran } from '../support/command-line.ts'
+import { operatorOf } from '../support/operator-context.ts'
 import { edgeOf, openSmallFleet, runs, untilStatus } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 
 let world: SmallFleet
-let context: string
+let bootfleet: Awaited<ReturnType<typeof operatorOf>>
 
 beforeEach(async () => {
   world = await openSmallFleet({ pollInterval: '1s' })
-  const { address, pkiDir } = world.controller
-  const dir = join(pkiDir, '../operator')
-  const files = { ca: 'ca.pem', certificate: 'operator.pem', key: 'operator.key' }
-  const paths = Object.fromEntries(Object.entries(files).map(([field, file]) => [field, join(dir, file)]))
-  context = join(world.dir, 'context.json')
-  await writeFile(context, JSON.stringify({ address, ...paths }))
+  bootfleet = await operatorOf(world)
 })
 afterEach(() => world.stop())
 
-const bootfleet = (...args: readonly string[]): Promise<Ran> => runBootfleet(['--context', context, ...args])
 const patiently = { timeout: 120_000, interval: 1_000 }
 
 test('after an update it is known who runs what, what it is built on, and who could go back, also after a restart', async () => {

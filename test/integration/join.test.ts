@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { parseJoinToken } from '../../proto/join-token.ts'
+import { operatorContext } from '../support/operator-context.ts'
 import { openSmallFleet, statusOf } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 
@@ -26,18 +27,14 @@ async function openWorld(): Promise<World> {
     await fleet.stop()
     await rm(dir, { recursive: true, force: true })
   })
-  const { address, pkiDir } = fleet.controller
-  const [ca, certificate, key] = ['ca.pem', 'operator.pem', 'operator.key'].map((name) =>
-    join(pkiDir, '../operator', name),
-  )
-  await writeFile(join(dir, 'context.json'), JSON.stringify({ address, ca, certificate, key }))
+  const context = await operatorContext(fleet)
   const joinAddress = (): Promise<string> =>
     readFile(join(fleet.dir, 'controller/join-address'), 'utf8').catch(() => '')
   await expect.poll(joinAddress, waiting).toContain(':')
   const server = (await joinAddress()).trim()
   await statusOf(fleet.controller)
   const bootfleet = (...args: readonly string[]): Promise<Run> =>
-    program('bootfleet', ['--context', join(dir, 'context.json'), ...args])
+    program('bootfleet', ['--context', context, ...args])
   return { fleet, dir, server, bootfleet }
 }
 

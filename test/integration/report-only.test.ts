@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { runBootfleet } from '../support/command-line.ts'
-import type { Ran } from '../support/command-line.ts'
+import { operatorOf } from '../support/operator-context.ts'
 import { letIn } from '../support/simulated-fleet.ts'
 import { edgeOf, openSmallFleet, runs, untilStatus } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
@@ -25,16 +24,6 @@ const bootcStatus = JSON.stringify({
     },
   },
 })
-
-async function bootfleetOf(world: SmallFleet): Promise<(...args: readonly string[]) => Promise<Ran>> {
-  const { address, pkiDir } = world.controller
-  const dir = join(pkiDir, '../operator')
-  const files = { ca: 'ca.pem', certificate: 'operator.pem', key: 'operator.key' }
-  const paths = Object.fromEntries(Object.entries(files).map(([field, file]) => [field, join(dir, file)]))
-  const context = join(world.dir, 'context.json')
-  await writeFile(context, JSON.stringify({ address, ...paths }))
-  return (...args) => runBootfleet(['--context', context, ...args])
-}
 
 /** The real agent, on a machine whose bootc says that it runs somebody else's image. */
 async function startReportOnly(world: SmallFleet, name: string): Promise<void> {
@@ -69,7 +58,7 @@ async function startReportOnly(world: SmallFleet, name: string): Promise<void> {
 test('a host that only reports is shown with what it runs, and is granted nothing while another one is updated', async () => {
   const world = await openSmallFleet({ pollInterval: '1s' })
   onTestFinished(() => world.stop())
-  const bootfleet = await bootfleetOf(world)
+  const bootfleet = await operatorOf(world)
   const first = await world.registry.pushEmptyImage('os/edge', '1.0.0')
   const second = await world.registry.pushEmptyImage('os/edge', '2.0.0')
   await startReportOnly(world, 'db-1')

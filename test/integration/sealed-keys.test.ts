@@ -3,6 +3,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { operatorContext } from '../support/operator-context.ts'
 import { openSmallFleet, statusOf } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 import { installSoftwareTpm, softwareTpm } from '../support/software-tpm.ts'
@@ -28,12 +29,7 @@ async function openWorld(): Promise<World> {
     await fleet.stop()
     await rm(dir, { recursive: true, force: true })
   })
-  const { address, pkiDir } = fleet.controller
-  const [ca, certificate, key] = ['ca.pem', 'operator.pem', 'operator.key'].map((name) =>
-    join(pkiDir, '../operator', name),
-  )
-  const context = join(dir, 'context.json')
-  await writeFile(context, JSON.stringify({ address, ca, certificate, key }))
+  const context = await operatorContext(fleet)
   await statusOf(fleet.controller)
   const path = `${await installSoftwareTpm(join(dir, 'bin'))}:${process.env['PATH'] ?? ''}`
   const env = { ...process.env, PATH: path }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { decodeReading } from '../../controller/web/page/wire.ts'
 import type { Reading } from '../../controller/web/page/wire.ts'
 import { openSseReader } from '../../controller/web/page/sse.ts'
+import { operatorContext } from '../support/operator-context.ts'
 import { openSmallFleet } from '../support/small-fleet.ts'
 import type { SmallFleet } from '../support/small-fleet.ts'
 
@@ -20,12 +20,7 @@ afterEach(() => world.stop())
 
 /** The program as it ships; resolves with the address that it prints. */
 async function openWeb(): Promise<{ readonly url: string; end(): Promise<number | null> }> {
-  const { address, pkiDir } = world.controller
-  const identity = join(pkiDir, '../operator')
-  const context = join(world.dir, 'context.json')
-  const paths = { ca: 'ca.pem', certificate: 'operator.pem', key: 'operator.key' }
-  const entries = Object.entries(paths).map(([name, file]) => [name, join(identity, file)])
-  await writeFile(context, JSON.stringify({ address, ...Object.fromEntries(entries) }))
+  const context = await operatorContext(world)
   const program = spawn(PROGRAM, ['--context', context, 'web'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(program, 'exit') as Promise<[number | null]>
   const [printed] = (await once(program.stdout, 'data')) as [Buffer]
