@@ -1,6 +1,7 @@
 import type { FleetStatus, HostInRollout, HostStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { fleetsWorstFirst } from '../../proto/picture/fleet-order.ts'
 import { runningWord } from '../../proto/picture/running.ts'
+import { hostWords } from '../../proto/picture/sentences.ts'
 import { fleetNamed, openPage } from './model.ts'
 import type { Model, Page, Place } from './model.ts'
 
@@ -57,9 +58,9 @@ function textOf(row: Row): string {
     case 'attention':
       return `${row.host.hostName} ${row.host.phase} ${row.host.wave} ${row.host.message}`
     case 'host': {
-      const { name, phase, message, conditions, labels } = row.host
+      const { name, phase, conditions, labels } = row.host
       const shown = Object.entries(labels).map(([label, value]) => `${label}=${value}`)
-      return [name, phase, runningWord(row.host), message, ...conditions, ...shown].join(' ')
+      return [name, phase, runningWord(row.host), hostWords(row.host), ...conditions, ...shown].join(' ')
     }
   }
 }

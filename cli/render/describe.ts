@@ -1,10 +1,11 @@
-import { conditionWords, hostWords } from '../../controller/rollout/state-words.ts'
+import { hostWords } from '../../controller/rollout/state-words.ts'
 import type {
   FleetStatus,
   HostStatus,
   RolloutStatus,
   Status,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { conditionsNamed } from '../../proto/picture/conditions.ts'
 import { runningWord, systemFacts } from '../../proto/picture/running.ts'
 import { bytesWord } from '../../proto/picture/words.ts'
 import { renderFleet, renderRollout } from './status.ts'
@@ -17,7 +18,6 @@ export function describeHost(host: HostStatus, style: Style): string {
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
   const phase = host.phase === '' ? 'Pending' : host.phase
-  const conditions = host.conditions.map((each) => `${each}${inWords(conditionWords, each)}`)
   return renderTable([
     ['Name:', host.name],
     ['Host id:', host.hostId],
@@ -36,7 +36,7 @@ export function describeHost(host: HostStatus, style: Style): string {
     ...(host.keysKept === '' ? [] : [['Keys:', keysWord(host.keysKept)]]),
     ['Connected:', host.connected ? 'yes' : 'no'],
     ['Last seen:', timeWord(host.lastSeenAtMs)],
-    ['Conditions:', orDash(conditions.join('; '))],
+    ['Conditions:', orDash(conditionsNamed(host))],
     ...(host.totalBytes === 0n
       ? []
       : [['Pulled:', `${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)}`]]),

@@ -6,7 +6,8 @@ import type {
   WaveStatus,
 } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { runningWord } from '../../proto/picture/running.ts'
-import { bytesWord, imageWord, shortHash } from '../../proto/picture/words.ts'
+import { hostWords } from '../../proto/picture/sentences.ts'
+import { imageWord, shortHash } from '../../proto/picture/words.ts'
 import type { Style } from './style.ts'
 import { ageWord, stateWord } from './words.ts'
 
@@ -24,7 +25,7 @@ export function hostTable(hosts: readonly HostStatus[], nowMs: bigint, { isWide,
     host.health === '' ? '-' : host.health,
     host.connected ? 'connected' : `away ${ageWord(host.lastSeenAtMs, nowMs)}`,
     ...(isWide ? [host.hostId, orDash(host.architecture), nextWord(host), labelsWord(host)] : []),
-    hostMessage(host),
+    hostWords(host),
   ])
   const wide = isWide ? ['ID', 'ARCH', 'NEXT', 'LABELS'] : []
   return [['HOST', 'FLEET', 'BOOTED', 'PHASE', 'HEALTH', 'SEEN', ...wide, 'MESSAGE'], ...rows]
@@ -115,13 +116,4 @@ export function waveTable(
     wave.message,
   ])
   return [['WAVE', 'STATE', 'UPDATED', 'FAILED', 'SKIPPED', 'GATE'], ...rows]
-}
-
-function hostMessage(host: HostStatus): string {
-  const parts = [...host.conditions]
-  if (host.totalBytes > 0n && host.doneBytes < host.totalBytes) {
-    parts.push(`${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)}`)
-  }
-  if (host.message !== '') parts.push(host.message)
-  return parts.join('; ')
 }

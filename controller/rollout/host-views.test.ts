@@ -119,6 +119,7 @@ it('says of a revoked host by whom and why, and that it belongs to no fleet', ()
   expect(describeHosts(world.state, null, nowOf(world))[0]).toMatchObject({
     conditions: ['Revoked', 'NoFleet'],
     fleet: '',
+    reason: 'Revoked',
     message: 'revoked by kim: stolen',
   })
 })

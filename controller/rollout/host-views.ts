@@ -1,6 +1,7 @@
 import { bucketIndexOf } from './bucket-index.ts'
 import { hasDrifted, refersTo, runsImage } from './evidence.ts'
 import { explain } from './explain.ts'
+import type { Explanation } from './explain.ts'
 import { targetOf } from './needs.ts'
 import { isEnded, isFailure } from './phases.ts'
 import { renderReason } from './sentences.ts'
@@ -34,6 +35,8 @@ export type HostView = {
   readonly bootedVersion: string
   readonly bootId: string
   readonly health: string
+  /** What the message is about. */
+  readonly reason: Explanation['kind'] | 'Revoked'
   readonly message: string
   readonly architecture: string
   readonly deniedDigests: readonly string[]
@@ -78,7 +81,7 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
     fleet: fleet?.record.fleet ?? '',
     phase: standingOf(rollout, host),
     bootedVersion: versionOf(state, host),
-    message: sentenceOf(state, host, now),
+    ...saidOf(state, host, now),
     conditions: conditionsOf(host, rollout),
     ...reported(host),
   }
@@ -197,11 +200,14 @@ export function phaseOf(rollout: Rollout, host: Host): HostPhase {
   }
 }
 
-function sentenceOf(state: RolloutEngineState, host: Host, now: Now): string {
+function saidOf(state: RolloutEngineState, host: Host, now: Now): Pick<HostView, 'message' | 'reason'> {
   const revoked = host.enrolment?.revoked
-  if (revoked !== undefined) return `revoked by ${revoked.actor}: ${revoked.reason}`
+  if (revoked !== undefined) {
+    return { reason: 'Revoked', message: `revoked by ${revoked.actor}: ${revoked.reason}` }
+  }
   const explanation = explain(state, host.id, now)
-  return explanation.kind === 'Progressing' ? explanation.message : renderReason(explanation)
+  const { kind } = explanation
+  return { reason: kind, message: kind === 'Progressing' ? explanation.message : renderReason(explanation) }
 }
 
 /** Failed first, then under way, then waiting; hosts that are where they should be need no attention. */
@@ -221,7 +227,7 @@ export function attentionOf(
       phase: phaseOf(rollout, host),
       wave: rollout.record.waves[bucketIndexOf(rollout, host)]?.name ?? '',
       message: isCurrent
-        ? sentenceOf(state, host, now)
+        ? saidOf(state, host, now).message
         : (host.grants.get(rollout.record.id) as GrantRecord).message,
       evidence: evidenceOf(rollout, host)[0] ?? '',
     }))

@@ -66,6 +66,7 @@ it('a host that only reports belongs to its fleet, and no rollout waits for it, 
     bootedDigest: foreign,
     bootedVersion: '7.0.0',
     conditions: ['ReportOnly'],
+    reason: 'ReportOnly',
     reportOnly: system,
   })
   expect(viewOf(world, 'h0')).toMatchObject({ conditions: [], reportOnly: null })

@@ -1,4 +1,4 @@
-import type { HostCondition, HostPhase, RolloutState, WaveState } from './states.ts'
+import type { HostPhase, RolloutState, WaveState } from './states.ts'
 
 /** Of a rollout: "it is under way". */
 export const rolloutWords: Readonly<Record<RolloutState['kind'], string>> = {
@@ -47,17 +47,4 @@ export const hostWords: Readonly<Record<HostPhase, string>> = {
   Superseded: 'was left to a newer rollout',
   Cancelled: 'was told to leave it',
   Removed: 'is no longer in this fleet',
-}
-
-/** Of a host, whatever it does in a rollout: "it is not connected". */
-export const conditionWords: Readonly<Record<HostCondition, string>> = {
-  ReportOnly: 'only reports what it runs, and is never updated',
-  Unreachable: 'is not connected',
-  Revoked: 'is shut out',
-  Pinned: 'is pinned to a digest in git',
-  Held: 'is held in git',
-  Drifted: 'no longer runs what it was given',
-  MultipleOwners: 'is selected by several fleets, and none acts',
-  NoFleet: 'is selected by no fleet',
-  PlansStale: 'has heard no new plan for too long',
 }

@@ -26,7 +26,7 @@ it('the facts of one that only reports have its system, its image and the labels
     ['image', 'quay.io/os:42'],
     ['image labels', 'team=db'],
     ['connected', 'no'],
-    ['conditions', 'ReportOnly'],
+    ['conditions', 'ReportOnly (only reports what it runs, and is never updated)'],
     ['host id', 'x'],
   ])
 })

@@ -8,6 +8,7 @@ import type {
   VerbRecord,
   WaveStatus,
 } from '../gen/bootfleet/v1/operator_pb.ts'
+import { conditionsBesideMessage, conditionsNamed } from './conditions.ts'
 import { runningWord, systemFacts } from './running.ts'
 import { bytesWord, clockWord, imageWord, shortHash, spanWord } from './words.ts'
 
@@ -43,8 +44,7 @@ export function ordersOf(fleet: FleetStatus): readonly VerbRecord[] {
 export function hostWords(host: HostStatus): string {
   const isPulling = host.totalBytes > 0n && host.doneBytes < host.totalBytes
   const parts = [
-    ...(host.connected ? [] : ['away']),
-    ...host.conditions,
+    ...conditionsBesideMessage(host),
     ...(isPulling ? [`${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)}`] : []),
     ...(host.message === '' ? [] : [host.message]),
   ]
@@ -93,7 +93,7 @@ export function factsOf(host: HostStatus): readonly (readonly [string, string])[
     ['health', host.health],
     ['connected', host.connected ? 'yes' : 'no'],
     ['last seen', host.lastSeenAtMs === 0n ? '' : new Date(Number(host.lastSeenAtMs)).toISOString()],
-    ['conditions', host.conditions.join(', ')],
+    ['conditions', conditionsNamed(host)],
     ['boots next', host.defaultDigest === host.bootedDigest ? '' : host.defaultDigest],
     ['refused plan', host.refusedPlan],
     ['denied', host.deniedDigests.join(', ')],

@@ -21,7 +21,7 @@ import type { Status } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { createAuthority, openAuthority } from '../../trust/certificate-authority.ts'
 import type { CertificateAuthority, KeyAndCertificate } from '../../trust/certificate-authority.ts'
 import { events } from './dashboard-events.ts'
-import { hostsOfEdge, nowMs, whyTill17 } from './dashboard.ts'
+import { hostsOfEdge, nowMs, whyDb1, whyTill17 } from './dashboard.ts'
 
 /** The page's server over real TLS, in front of a controller that says what a test puts in its place. */
 export type WebWorld = {
@@ -143,10 +143,14 @@ export function readingOf(status: Status, place: Place): Reading {
     status: create(StatusSchema, { ...status, fleets: seen }),
     hosts: hostsShown(place, hosts),
     hostsTotal: place.kind === 'fleet' ? hosts.length : 1,
-    why: place.kind === 'host' ? whyTill17 : null,
-    hops: place.kind === 'host' ? storyOfTill17 : [],
+    ...storyOf(place),
     events: withoutAsked(events).toReversed() as readonly EventLine[],
   }
+}
+
+function storyOf(place: Place): Pick<Reading, 'hops' | 'why'> {
+  if (place.kind !== 'host') return { why: null, hops: [] }
+  return place.host === 'db-1' ? { why: whyDb1, hops: storyOfDb1 } : { why: whyTill17, hops: storyOfTill17 }
 }
 
 function hostsShown(place: Place, hosts: Reading['hosts']): Reading['hosts'] {
@@ -159,6 +163,10 @@ function hostsShown(place: Place, hosts: Reading['hosts']): Reading['hosts'] {
       return hosts.filter(({ name }) => name === place.host)
   }
 }
+
+const storyOfDb1 = create(TraceResponseSchema, {
+  hops: [{ kind: 'Boot', name: 'b0072d', message: 'runs an image that it cannot name; health Unknown' }],
+}).hops
 
 const storyOfTill17 = create(TraceResponseSchema, {
   hops: [

@@ -17,6 +17,7 @@ const places = [
   ['#/', 'Fleets', 'wall'],
   ['#/fleet/edge', 'edge', 'fleet'],
   ['#/host/till-17', 'till-17', 'host'],
+  ['#/host/db-1', 'db-1', 'report-only'],
 ] as const
 const PICTURES = process.env['WEB_PICTURES']
 
@@ -150,7 +151,10 @@ it.each([
   [400, 'light'],
   [400, 'dark'],
   [800, 'light'],
+  [1280, 'light'],
   [1280, 'dark'],
+  [1920, 'light'],
+  [1920, 'dark'],
 ] as const)('fits %i pixels in %s, well and failing, with text that can be read', async (width, scheme) => {
   for (const [name, shown] of [
     ['normal', normalStatus()],

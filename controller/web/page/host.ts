@@ -15,11 +15,13 @@ export function Host({ reading, nowMs }: Props): JSX.Element {
     why === null ? null : h(Why, { why, nowMs }),
     host === undefined || host.evidence.length === 0 ? null : h(Evidence, { host }),
     h(Section, { name: 'story', title: 'How it came to this', note: 'from the commit to the boot' }, [
-      h(
-        'ol',
-        { class: 'story' },
-        hops.map((hop) => h('li', null, h(Hop, { hop, nowMs }))),
-      ),
+      hops.length === 0
+        ? h('p', { class: 'quiet' }, 'Nothing yet: no rollout has had it, and it has not reported.')
+        : h(
+            'ol',
+            { class: 'story' },
+            hops.map((hop) => h('li', null, h(Hop, { hop, nowMs }))),
+          ),
     ]),
     host === undefined
       ? null

@@ -33,5 +33,5 @@ it('another place begins with nothing, and what comes late of the last one is pa
   const went = after(readAt(wall, nowMs), { kind: 'went', place: edge })
   expect([went.reading, went.seenAtMs]).toEqual([null, 0])
   expect(step(went, readAt(wall, nowMs + 1_000))).toEqual(went)
-  expect(step(went, readAt(edge, nowMs + 1_000)).reading?.hosts).toHaveLength(3)
+  expect(step(went, readAt(edge, nowMs + 1_000)).reading?.hosts).toHaveLength(4)
 })

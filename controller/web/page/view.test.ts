@@ -44,7 +44,9 @@ it('a fleet has its waves, what each gate still asks, its hosts worst first, and
   expect(text).toMatch(
     /canarySucceeded1\/1 done.*tenthSoaking12\/12 done.*soaked 2m00s of 12h00m.*restPending0\/107 done/,
   )
-  expect(text).toMatch(/till-17RolledBack.*till-3Pending.*away.*till-2Rebooting/)
+  expect(text).toMatch(
+    /till-17RolledBack.*till-3Pending.*not connected.*till-2Rebooting.*db-1ReportOnly.*quay\.example/,
+  )
   expect(text).toContain('approve by kim: "looks good"')
   expect(text).toContain('ETA not before')
   expect(text).toMatch(
