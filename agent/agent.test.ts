@@ -48,13 +48,13 @@ describe('an agent with a simulated host', () => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  function configOf(name: string): AgentConfig {
+  function configOf(name: string, natsUrl = nats.url): AgentConfig {
     return parseConfig(
       JSON.stringify({
         name,
         stateDir: join(directory, name),
         controller: { address: server.address },
-        nats: { url: nats.url },
+        nats: { url: natsUrl },
         host: {
           driver: 'simulated',
           image: { digest: digestOf('0.0.0'), version: '0.0.0' },
@@ -176,7 +176,7 @@ describe('an agent with a simulated host', () => {
 
   it('ends, for its service manager to start it again, when it can get no plans any more', async () => {
     const url = nats.url.replace('//', '//till:secret@')
-    const config = { ...configOf('till-1'), nats: { url } }
+    const config = configOf('till-1', url)
     const connections: NatsConnection[] = []
     const connectNats: AgentOptions['connectNats'] = async (options) => {
       const connection = await openNatsConnection(options)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
-import type { AgentConfig } from './config.ts'
+import type { AgentConfig, FollowingConfig } from './config.ts'
 import type { Network } from './checks.ts'
 import { openContact } from './contact.ts'
 import type { Contact } from './contact.ts'
@@ -93,16 +93,16 @@ async function madeReady(
   options: AgentOptions,
   signal: AbortSignal,
 ): Promise<(known: Known) => Promise<void>> {
-  const { host, stateDir } = options.config
-  if (host.driver === 'report-only') {
-    const { lookEveryMs } = host
+  const { config } = options
+  if (config.nats === null) {
+    const { lookEveryMs } = config.host
     const observe = openSystemObserver({ root: '/' })
     return (known) => observeUntilStopped({ ...options, ...known, observe, lookEveryMs }, signal)
   }
-  const driver = options.driver ?? (await openHost(host, stateDir))
+  const driver = options.driver ?? (await openHost(config.host, config.stateDir))
   // The state directory may lie in the host that this mounts.
   await prepareUntilDone(driver, options.log, signal)
-  return (known) => run({ ...options, ...known, driver }, signal)
+  return (known) => run({ ...options, ...known, config, driver }, signal)
 }
 
 async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise<void> {
@@ -113,7 +113,7 @@ async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise
   }
 }
 
-type RunOptions = AgentOptions & Known & { readonly driver: HostDriver }
+type RunOptions = AgentOptions & Known & { readonly config: FollowingConfig; readonly driver: HostDriver }
 
 async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
   const { config, log } = options

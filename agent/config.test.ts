@@ -52,6 +52,9 @@ describe('a configuration', () => {
       driver: 'report-only',
       lookEveryMs: 300_000,
     })
+    expect(
+      parseConfig('controller: { address: 127.0.0.1:9443 }\nhost: { driver: report-only }\n', 'x').nats,
+    ).toBe(null)
     const often = 'host: { driver: report-only, lookEverySeconds: 30 }\n'
     expect(parseConfig(`${base}${often}`, 'x').host).toMatchObject({ lookEveryMs: 30_000 })
   })
@@ -65,6 +68,11 @@ describe('a configuration', () => {
       'that looks too often',
       `${base}host: { driver: report-only, lookEverySeconds: 1 }\n`,
       /lookEverySeconds/,
+    ],
+    [
+      'without a place that plans come from',
+      'controller: { address: 127.0.0.1:9443 }\nhost: { driver: container-snap }\n',
+      /plans come from there; only driver: report-only needs none/,
     ],
     ['without a controller', 'nats: { url: x }\nhost: { driver: container-snap }\n', /controller/],
     [

@@ -98,7 +98,8 @@ const Config = z
       /** Where this host comes back when its certificate counts no more; without it a person must enrol it again. */
       joinAddress: Address.optional(),
     }),
-    nats: z.strictObject({ url: z.string().min(1) }),
+    /** Needed by every host that follows plans. */
+    nats: z.strictObject({ url: z.string().min(1) }).optional(),
     plans: Plans.prefault({}),
     identity: Keys.prefault({}),
     host: z.discriminatedUnion('driver', [ContainerSnapHost, SimulatedHost, ReportOnlyHost]),
@@ -106,16 +107,26 @@ const Config = z
       .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') })
       .prefault({}),
   })
-  .transform((config) => ({
-    ...config,
-    name: config.name ?? hostname(),
-    identityDir: config.identityDir ?? join(config.stateDir, 'identity'),
-    identity: { ...config.identity, seal: config.identity.seal ?? sealUnset(config.host) },
-  }))
+  .transform(({ host, nats, ...config }, context) => {
+    const whole = {
+      ...config,
+      name: config.name ?? hostname(),
+      identityDir: config.identityDir ?? join(config.stateDir, 'identity'),
+      identity: { ...config.identity, seal: config.identity.seal ?? sealUnset(host) },
+    }
+    // It follows no plans, so it calls no NATS server, whichever is written.
+    if (host.driver === 'report-only') return { ...whole, host, nats: null }
+    if (nats !== undefined) return { ...whole, host, nats }
+    const message = 'write { url: … }: plans come from there; only driver: report-only needs none'
+    context.addIssue({ code: 'custom', path: ['nats'], message })
+    return z.NEVER
+  })
 
+/** Without `nats` it only reports. */
 export type AgentConfig = z.infer<typeof Config>
 /** Of hosts that follow plans. */
-export type HostConfig = Exclude<AgentConfig['host'], { driver: 'report-only' }>
+export type FollowingConfig = Exclude<AgentConfig, { readonly nats: null }>
+export type HostConfig = FollowingConfig['host']
 
 /** Simulated hosts and those on a disk mounted here are many on one machine, and may move to another. */
 function sealUnset(

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gatherChecks } from '../checks.ts'
 import type { Network } from '../checks.ts'
-import type { AgentConfig } from '../config.ts'
+import type { AgentConfig, FollowingConfig } from '../config.ts'
 import { openSystemObserver } from '../hosts/report-only.ts'
 import { containerSnapProgram } from '../hosts/container-snap-program.ts'
 import { readStatus } from '../hosts/container-snap-status.ts'
@@ -30,7 +30,7 @@ export type Answer = { readonly lines: readonly string[]; readonly exitCode: 0 |
 
 export async function answer(command: LocalCommand, options: LocalOptions): Promise<Answer> {
   const { config, signal } = options
-  if (config.host.driver === 'report-only') return answerObserved(command, signal)
+  if (config.nats === null) return answerObserved(command, signal)
   switch (command) {
     case 'status': {
       const [state, status] = [await peekState(statePath(config)), await statusOf(config, signal)]
@@ -76,10 +76,10 @@ async function statusOf({ host }: AgentConfig, signal: AbortSignal): Promise<Sta
 }
 
 /** The checks of the plan, once and now. */
-async function check(config: AgentConfig, signal: AbortSignal): Promise<Answer> {
+async function check(config: FollowingConfig, signal: AbortSignal): Promise<Answer> {
   const state = await peekState(statePath(config))
   const { host } = config
-  if (state === null || state.accepted === null || host.driver === 'report-only') {
+  if (state === null || state.accepted === null) {
     return { lines: ['no plan has come yet'], exitCode: 0 }
   }
   const { health: policy, image } = state.accepted
@@ -99,7 +99,7 @@ async function check(config: AgentConfig, signal: AbortSignal): Promise<Answer> 
 }
 
 /** Null on a host that is not enrolled yet. */
-async function networkOnDisk(config: AgentConfig, signal: AbortSignal): Promise<Network | null> {
+async function networkOnDisk(config: FollowingConfig, signal: AbortSignal): Promise<Network | null> {
   const { identityDir: directory, identity } = config
   const read = (name: string) => readFile(join(directory, name), 'utf8')
   const keys = openKeyFiles({ directory, ...identity, warn: () => {}, signal })

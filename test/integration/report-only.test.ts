@@ -37,8 +37,6 @@ async function startReportOnly(world: SmallFleet, name: string): Promise<void> {
     name,
     stateDir,
     controller: { address: world.controller.address },
-    // Nobody is there, and nobody is asked.
-    nats: { url: 'nats://127.0.0.1:1' },
     host: { driver: 'report-only' },
   }
   await writeFile(config, JSON.stringify(settings))
