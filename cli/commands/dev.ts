@@ -62,6 +62,7 @@ function whatNext({ layout, hosts }: Dev, isUsed: boolean): string {
     '',
     ...(isUsed ? [] : [`  export BOOTFLEET_CONTEXT=${layout.context}`]),
     '  bootfleet status                     where is the fleet',
+    '  bootfleet web                        the same as a page; prints its address',
     '  bootfleet dev image 1.0.0            build, push and sign an image; prints repository@digest',
     `  git clone ${layout.gitDir} fleet`,
     '                                       put that digest into fleets/demo.yaml, commit, push',
