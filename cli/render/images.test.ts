@@ -32,6 +32,22 @@ stray    -      9c41d0aa7b12         2025-10-09T08:53:20Z (0s)  · Pending    aw
 `)
 })
 
+it('a host that knows no digest is shown by the name that it goes by, and that it goes by it is said', () => {
+  const host = {
+    name: 'db',
+    hold: 'Booted',
+    version: '42.7',
+    reference: 'quay.io/os:42',
+    phase: 'ReportOnly',
+  }
+  const found = create(FindHostsResponseSchema, { hosts: [host] })
+  expect(renderTable(foundTable(found.hosts, nowMs, plain))).toMatch(/^db +- +quay\.io\/os:42 /m)
+  expect(noteOnFound(found)).toBe(`\
+1 host runs it
+1 host goes by that name alone, without a digest to compare: db
+`)
+})
+
 it('hosts that only hold it are counted apart, and what nobody can say is said', () => {
   const holds = ['Booted', 'Staged', 'Previous', 'Previous', 'BootsNext']
   const found = create(FindHostsResponseSchema, {

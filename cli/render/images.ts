@@ -18,7 +18,7 @@ export function foundTable(hosts: readonly HostWithImage[], nowMs: bigint, style
   const rows = hosts.map((host) => [
     host.name,
     orDash(host.fleet),
-    imageWord(host.version, host.digest),
+    host.digest === '' && host.reference !== '' ? host.reference : imageWord(host.version, host.digest),
     `${timeWord(host.sinceMs)} (${ageWord(host.sinceMs, nowMs)})`,
     stateWord(host.phase, style),
     host.connected ? 'connected' : `away ${ageWord(host.lastSeenMs, nowMs)}`,
@@ -47,6 +47,10 @@ export function noteOnFound({
   let text = `${hostsWord(running)} ${running === 1 ? 'runs' : 'run'} it${which}`
   if (more > 0) text += `; ${more} more ${more === 1 ? 'holds' : 'hold'} it: ${holding.join(', ')}`
   text += '\n'
+  const byName = hosts.filter(({ digest }) => digest === '')
+  if (byName.length > 0) {
+    text += `${hostsWord(byName.length)} ${byName.length === 1 ? 'goes' : 'go'} by that name alone, without a digest to compare: ${named(byName)}\n`
+  }
   if (unknownHosts.length > 0) {
     text += `${hostsWord(unknownHosts.length)} may have it, as nobody knows what their image consists of: ${named(unknownHosts)}\n`
   }

@@ -1,11 +1,17 @@
+import { systemWord } from '../../proto/picture/running.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { ControllerError } from '../errors.ts'
 import type { Estate, EstateHost } from '../rollout/estate.ts'
 
 type Catalog = (digest: string) => CatalogEntry | null
 
-/** `unknown`: digests of which nobody can say whether they contain it. */
-export type Meant = { readonly digests: ReadonlySet<string>; readonly unknown: ReadonlySet<string> }
+/** Images by digest, and hosts by id that know no digest of what they run, only its name. */
+export type Chosen = { readonly digests: ReadonlySet<string>; readonly hostIds: ReadonlySet<string> }
+
+/** `unknown`: those of which nobody can say whether they contain it. */
+export type Meant = { readonly found: Chosen; readonly unknown: Chosen }
+
+const nothing: Chosen = { digests: new Set(), hostIds: new Set() }
 
 const DIGEST = /^sha256:[a-f0-9]{64}$/
 /** So many digits name a digest; fewer may as well be a version. */
@@ -19,11 +25,11 @@ export function digestsOf({ hosts, images }: Estate): ReadonlySet<string> {
 
 /**
  * The images that `text` names: a digest of an image or a manifest, or its beginning; REPOSITORY@DIGEST;
- * REPOSITORY:TAG; a version or a tag. A whole digest that nobody has is an answer too: no hosts.
+ * REPOSITORY:TAG; a version or a tag; or what a host that only reports calls what it runs. A whole digest that nobody
+ * has is an answer too: no hosts.
  * @throws ControllerError RequestInvalid, NotFound.
  */
 export function imagesNamed(estate: Estate, catalog: Catalog, text: string): Meant {
-  const unknown = new Set<string>()
   const [repository = '', digest = ''] = text.split('@')
   if (DIGEST.test(digest)) {
     const found = byDigest(estate, catalog, (each) => each === digest)
@@ -34,20 +40,25 @@ export function imagesNamed(estate: Estate, catalog: Catalog, text: string): Mea
         `looking for ${text}: that digest is not in ${repository}; leave the repository out`,
       )
     }
-    return { digests: found, unknown }
+    return meaning(found)
   }
-  if (DIGEST.test(text)) return { digests: byDigest(estate, catalog, (each) => each === text), unknown }
+  if (DIGEST.test(text)) return meaning(byDigest(estate, catalog, (each) => each === text))
   const prefix = PREFIX.exec(text)?.[1]
   const begun =
     prefix === undefined
       ? new Set<string>()
       : byDigest(estate, catalog, (each) => each.startsWith(`sha256:${prefix}`))
   const digests = begun.size > 0 ? begun : byVersion(estate, catalog, text)
-  if (digests.size > 0) return { digests, unknown }
+  const hostIds = new Set(estate.hosts.filter((host) => isCalled(host, text)).map(({ hostId }) => hostId))
+  if (digests.size > 0 || hostIds.size > 0) return meaning(digests, hostIds)
   throw new ControllerError(
     'NotFound',
     `looking for ${JSON.stringify(text.slice(0, 200))}: no image that hosts have or fleets name has this digest, version or tag; "bootfleet images" lists them`,
   )
+}
+
+function meaning(digests: ReadonlySet<string>, hostIds: ReadonlySet<string> = new Set()): Meant {
+  return { found: { digests, hostIds }, unknown: nothing }
 }
 
 function isIn(estate: Estate, digest: string, repository: string): boolean {
@@ -74,14 +85,20 @@ function byVersion(estate: Estate, catalog: Catalog, text: string): Set<string> 
     if (names.includes(text)) found.add(digest)
     if (image?.repository === repository && names.includes(tag)) found.add(digest)
   }
-  for (const host of estate.hosts) if (callsIt(host, text)) found.add(host.booted)
+  for (const host of estate.hosts) if (host.booted !== '' && callsIt(host, text)) found.add(host.booted)
   return found
 }
 
 /** A host that only reports may have booted an image that no fleet names, under a name of its own. */
-function callsIt({ booted, bootedVersion, reportOnly }: EstateHost, text: string): boolean {
+function callsIt({ bootedVersion, reportOnly }: EstateHost, text: string): boolean {
   const reference = reportOnly?.imageReference ?? ''
-  return booted !== '' && [bootedVersion, reference, splitTag(reference).tag].includes(text)
+  return [bootedVersion, reference, splitTag(reference).tag].includes(text)
+}
+
+/** As `callsIt`, or by what the list of images says of it, where there is no digest to go by. */
+function isCalled(host: EstateHost, text: string): boolean {
+  const { booted, reportOnly } = host
+  return booted === '' && reportOnly !== null && (callsIt(host, text) || systemWord(reportOnly) === text)
 }
 
 /** A port of a registry is followed by a slash, a tag by nothing. */
@@ -122,7 +139,9 @@ export function imagesContaining(estate: Estate, catalog: Catalog, text: string)
     )
     if (contains) digests.add(each)
   }
-  return { digests, unknown }
+  const unread = estate.hosts.filter(({ booted, reportOnly }) => booted === '' && reportOnly?.imageReference)
+  const hostIds = new Set(unread.map(({ hostId }) => hostId))
+  return { found: { ...nothing, digests }, unknown: { digests: unknown, hostIds } }
 }
 
 /** Where the digest is that of an image of the estate: what lies lowest in all that was built on it. */
@@ -139,8 +158,9 @@ export type Hold = 'Booted' | 'BootsNext' | 'Staged' | 'Previous'
 /** How a host has one of the images, the nearest first; null: it has none of them. */
 export function holdOf(
   host: EstateHost,
-  digests: ReadonlySet<string>,
+  { digests, hostIds }: Chosen,
 ): { readonly hold: Hold; readonly digest: string } | null {
+  if (hostIds.has(host.hostId)) return { hold: 'Booted', digest: '' }
   if (digests.has(host.booted)) return { hold: 'Booted', digest: host.booted }
   if (digests.has(host.next)) return { hold: 'BootsNext', digest: host.next }
   if (digests.has(host.staged)) return { hold: 'Staged', digest: host.staged }

@@ -5,6 +5,7 @@ import type {
   ImageStatusSchema,
   ListImagesResponseSchema,
 } from '../../proto/gen/bootfleet/v1/images_pb.ts'
+import { systemWord } from '../../proto/picture/running.ts'
 import { ControllerError } from '../errors.ts'
 import { matchesSelector } from '../desired-state/label-selector.ts'
 import type { Selector } from '../desired-state/types.ts'
@@ -12,6 +13,7 @@ import type { CatalogEntry } from '../image-catalog.ts'
 import { describeEstate } from '../rollout/estate.ts'
 import type { Estate, EstateHost, EstateImage } from '../rollout/estate.ts'
 import { digestsOf, holdOf, imagesContaining, imagesNamed } from './image-questions.ts'
+import type { Chosen } from './image-questions.ts'
 import { isUnheard, repositoryFrom, systemsOf } from './reported-systems.ts'
 import type { Viewer } from './permit.ts'
 import type { Snapshot } from './status-view.ts'
@@ -50,16 +52,16 @@ export function hostsWith(
     throw new ControllerError('RequestInvalid', 'finding hosts: name either what runs or what is contained')
   }
   const whole = estateOf(question)
-  const { digests, unknown } =
+  const { found, unknown } =
     running === ''
       ? imagesContaining(whole, question.snapshot.imageEntryOf, containing)
       : imagesNamed(whole, question.snapshot.imageEntryOf, running)
   const estate = chosenOf(question, whole)
   return {
-    hosts: hostsHolding(question, estate, digests),
-    images: imageStatuses(question, estate, digests),
+    hosts: hostsHolding(question, estate, found),
+    images: imageStatuses(question, estate, found.digests),
     unknownHosts: hostsHolding(question, estate, unknown),
-    unknownImages: imageStatuses(question, estate, unknown),
+    unknownImages: imageStatuses(question, estate, unknown.digests),
     unheardHosts: estate.hosts.filter(isUnheard).map(({ name }) => name),
   }
 }
@@ -73,9 +75,9 @@ function chosenOf({ selector }: ImageQuestion, estate: Estate): Estate {
   return { ...estate, hosts: estate.hosts.filter(({ labels }) => matchesSelector(selector, labels)) }
 }
 
-function hostsHolding({ snapshot }: ImageQuestion, estate: Estate, digests: ReadonlySet<string>): Found[] {
+function hostsHolding({ snapshot }: ImageQuestion, estate: Estate, chosen: Chosen): Found[] {
   const found = estate.hosts.flatMap((host) => {
-    const held = holdOf(host, digests)
+    const held = holdOf(host, chosen)
     return held === null ? [] : [{ host, ...held, sinceMs: held.hold === 'Booted' ? host.sinceMs : 0 }]
   })
   const byUrgency = found.toSorted(
@@ -86,11 +88,12 @@ function hostsHolding({ snapshot }: ImageQuestion, estate: Estate, digests: Read
   )
   return byUrgency.map(({ digest, hold, host, sinceMs }) => {
     const { connected, lastSeenAtMs } = snapshot.presenceOf(host.hostId)
-    const { fleet, hostId, labels, name, phase } = host
+    const { fleet, hostId, labels, name, phase, reportOnly } = host
+    const reference = digest === '' && reportOnly !== null ? systemWord(reportOnly) : ''
     const version = versionOf(estate, hold === 'Booted' ? host : null, digest)
     const since = instant(sinceMs)
     const seen = { connected, lastSeenMs: instant(lastSeenAtMs), labels: { ...labels } }
-    return { hostId, name, fleet, hold, digest, version, sinceMs: since, phase, ...seen }
+    return { hostId, name, fleet, hold, digest, version, reference, sinceMs: since, phase, ...seen }
   })
 }
 

@@ -53,6 +53,27 @@ it.each([
   expect(foundBy(world, running)).toEqual(['db ReportOnly 42.7'])
 })
 
+it.each([
+  ['the reference that it booted', 'quay.io/vendor/os:42', 'lost'],
+  ['the tag of it', '42', 'lost'],
+  ['the version that it says', '42.7', 'lost'],
+  ['what the list of images calls it', 'Debian GNU/Linux 12', 'web'],
+])('one that knows no digest of what it runs is found by %s', (_, running, name) => {
+  const world = worldWith({ lost: [bootc, null, '42.7'], web: [debian, null, ''] })
+  const { hosts, images } = hostsWith(asking(world), { running, containing: '' })
+  const reference = name === 'lost' ? 'quay.io/vendor/os:42' : 'Debian GNU/Linux 12'
+  expect(hosts).toMatchObject([{ name, hold: 'Booted', digest: '', reference, phase: 'ReportOnly' }])
+  expect(images).toEqual([])
+})
+
+it('what an image contains that a host knows only by name nobody can say', () => {
+  const world = worldWith({ lost: [bootc, null, ''], web: [debian, null, ''] })
+  const { hosts, unknownHosts } = hostsWith(asking(world), { running: '', containing: foreign })
+  expect(hosts).toEqual([])
+  expect(unknownHosts?.map(({ name }) => name)).toContain('lost')
+  expect(unknownHosts?.map(({ name }) => name)).not.toContain('web')
+})
+
 it('one that booted what a fleet names is found with the hosts of that fleet', () => {
   const world = worldWith({ db: [bootc, manifests['amd64'] as string, ''] })
   expect(foundBy(world, ours).toSorted()).toEqual(['db ReportOnly 1.0.0', 'h0 Succeeded 1.0.0'])

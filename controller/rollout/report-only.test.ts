@@ -100,7 +100,8 @@ it('why says that it only reports, and what would change that, with or without a
   want(world, [fleetWith('1.0.0')], 'c1')
   settleAll(world)
   expect(said()).toMatchObject({ ...words, fleet: 'edge', failedDigest: '', sinceMs: 0 })
-  expect(traceHost(world.state, hostOf(world, 'db'), nowOf(world))).toMatchObject([{ kind: 'Boot' }])
+  const message = `runs ${foreign}`
+  expect(traceHost(world.state, hostOf(world, 'db'), nowOf(world))).toMatchObject([{ kind: 'Boot', message }])
 })
 
 it('a host that begins to only report loses what it was granted, and is updated again when it does that no more', () => {
@@ -122,6 +123,17 @@ it('a host that begins to only report loses what it was granted, and is updated 
   connect(world, agent)
   settleAll(world)
   expect(fleetView(world)).toMatchObject({ hostsTotal: 2, hostsUpdated: 2 })
+})
+
+it.each([
+  ['the reference of its image', { imageReference: 'quay.io/os:42' }, 'runs quay.io/os:42'],
+  ['its operating system', {}, 'runs Fedora Linux 41 (Server Edition)'],
+  ['nothing that it knows', { osName: '' }, 'runs an image that it cannot name'],
+])('its trace names %s where it knows no digest', (_, known, message) => {
+  const world = newWorld()
+  const reportOnly = { ...system, ...known }
+  enrolReporting(world, 'db', { ...reporting, bootedManifestDigest: null, reportOnly })
+  expect(traceHost(world.state, hostOf(world, 'db'), nowOf(world))).toMatchObject([{ message }])
 })
 
 it('a pin says nothing of a host that only reports', () => {

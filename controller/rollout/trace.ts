@@ -109,12 +109,15 @@ function bootHops({ record }: Host, image: ResolvedImage | null): readonly Hop[]
   if (record === null || record.report.bootId === '') return []
   const { report } = record
   const isIt = image === null || runsImage(report, image) ? '' : ', not that image'
-  const message = `runs ${runningDigest(report)}${isIt}; health ${report.health.verdict}`
+  // Nothing is checked on a host that only reports.
+  const health = report.reportOnly === undefined ? `; health ${report.health.verdict}` : ''
+  const message = `runs ${runningName(report)}${isIt}${health}`
   return [hop('Boot', report.bootId, { message, atMs: record.receivedAtMs })]
 }
 
-function runningDigest({ bootedDigest, bootedManifestDigest }: HostReport): string {
-  return bootedDigest ?? bootedManifestDigest ?? 'an image that it cannot name'
+function runningName({ bootedDigest, bootedManifestDigest, reportOnly }: HostReport): string {
+  const digest = bootedDigest ?? bootedManifestDigest
+  return digest ?? (reportOnly?.imageReference || reportOnly?.osName || 'an image that it cannot name')
 }
 
 function hop(

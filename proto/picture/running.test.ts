@@ -14,6 +14,8 @@ it('a host is told by the image that it runs, and one that only reports by what 
   expect(word({})).toBe('-')
   expect(word({ bootedDigest: digest, reportOnly })).toBe('9c41d0aa7b12')
   expect(word({ reportOnly })).toBe('debian 12')
+  expect(word({ bootedVersion: '42', reportOnly })).toBe('42')
+  expect(word({ bootedVersion: '42', reportOnly: { imageReference: 'quay.io/os:42' } })).toBe('quay.io/os:42')
   expect(word({ reportOnly: { ...reportOnly, osName: 'Debian GNU/Linux 12' } })).toBe('Debian GNU/Linux 12')
 })
 

@@ -8,7 +8,8 @@ type Running = Pick<HostStatus, 'bootedDigest' | 'bootedVersion' | 'reportOnly'>
 /** What a host runs: its image, or where it only reports and has none that is known, what it says instead. */
 export function runningWord({ bootedDigest, bootedVersion, reportOnly }: Running): string {
   const image = imageWord(bootedVersion, bootedDigest)
-  return image === '-' && reportOnly !== undefined ? systemWord(reportOnly) || '-' : image
+  if (bootedDigest !== '' || reportOnly === undefined) return image
+  return reportOnly.imageReference || (image === '-' ? systemWord(reportOnly) || '-' : image)
 }
 
 /** The reference of its image, else what os-release(5) calls it; empty: it knows neither. */

@@ -165,7 +165,7 @@ function hostsShown(place: Place, hosts: Reading['hosts']): Reading['hosts'] {
 }
 
 const storyOfDb1 = create(TraceResponseSchema, {
-  hops: [{ kind: 'Boot', name: 'b0072d', message: 'runs an image that it cannot name; health Unknown' }],
+  hops: [{ kind: 'Boot', name: 'b0072d', message: 'runs quay.example/vendor/os:42' }],
 }).hops
 
 const storyOfTill17 = create(TraceResponseSchema, {

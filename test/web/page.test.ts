@@ -16,8 +16,8 @@ const patiently = { timeout: 60_000 }
 const places = [
   ['#/', 'Fleets', 'wall'],
   ['#/fleet/edge', 'edge', 'fleet'],
-  ['#/host/till-17', 'till-17', 'host'],
   ['#/host/db-1', 'db-1', 'report-only'],
+  ['#/host/till-17', 'till-17', 'host'],
 ] as const
 const PICTURES = process.env['WEB_PICTURES']
 
