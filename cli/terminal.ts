@@ -32,6 +32,14 @@ export type Tty = {
   readonly beforeEnd: (restore: () => void) => () => void
 }
 
+/** What text is fitted to; null: nobody looks at it in a terminal. */
+export function columnsOf({
+  columns,
+  interactive,
+}: Pick<Terminal, 'columns' | 'interactive'>): number | null {
+  return interactive ? columns() : null
+}
+
 /** A non-empty NO_COLOR disables (no-color.org); TERM=dumb cannot do it. */
 export function wantsColour(environment: Terminal['environment'], isTty: boolean): boolean {
   const noColour = environment['NO_COLOR']

@@ -22,6 +22,7 @@ import { renderJson, renderYaml } from '../render/structured.ts'
 import { renderTable } from '../render/table.ts'
 import { timeWord } from '../render/words.ts'
 import type { Session } from '../session.ts'
+import { columnsOf } from '../terminal.ts'
 
 type Output = 'table' | 'json' | 'yaml'
 
@@ -51,7 +52,7 @@ export async function runContextList(
       return exitStatus.done
     case 'table': {
       const rows = [['USED', 'NAME', 'ADDRESS', 'OPERATOR', 'UNTIL', 'MESSAGE'], ...data.map(rowOf)]
-      const columns = terminal.interactive ? terminal.columns() : null
+      const columns = columnsOf(terminal)
       const lines = renderRows(rows, { columns, optional: ['UNTIL'] })
       if (contexts.length > 0) terminal.out((headers ? lines : lines.slice(1)).join(''))
       else terminal.note('no contexts; "bootfleet context set" or "bootfleet login" makes one\n')

@@ -15,11 +15,12 @@ import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import { eventRows, renderEvents } from '../render/audit.ts'
 import { describeFleet, describeHost, describeRollout } from '../render/describe.ts'
+import type { StatusView } from '../render/status.ts'
 import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
-import type { Style } from '../render/style.ts'
 import { withClient } from '../session.ts'
 import type { Session } from '../session.ts'
+import { columnsOf } from '../terminal.ts'
 import type { Terminal } from '../terminal.ts'
 import { lastEvents } from './last-events.ts'
 
@@ -36,7 +37,8 @@ export function runDescribe(
   const { type, name } = parseObject(words)
   return withClient(session, async (client) => {
     const { terminal } = session
-    const { about, data, text } = await describe(client, { type, name, style: styleFor(terminal.colour) })
+    const looks = { style: styleFor(terminal.colour), columns: columnsOf(terminal), headers: true }
+    const { about, data, text } = await describe(client, { type, name, looks })
     switch (options.output) {
       case 'json':
         terminal.out(renderJson(data))
@@ -54,7 +56,7 @@ export function runDescribe(
 async function eventsAbout(client: OperatorClient, about: string, terminal: Terminal): Promise<string> {
   const entries = await lastEvents(client, about, EVENTS_SHOWN)
   if (entries.length === 0) return 'Events: none that you may see\n'
-  const columns = terminal.interactive ? terminal.columns() : null
+  const columns = columnsOf(terminal)
   const lines = renderEvents(eventRows(entries, styleFor(terminal.colour)), columns)
   return `Events, the newest last; for more: bootfleet events --for ${about}\n${lines.join('')}`
 }
@@ -73,7 +75,7 @@ export function parseObject(words: readonly string[]): { type: string; name: str
 
 async function describe(
   client: OperatorClient,
-  { type, name, style }: { readonly type: string; readonly name: string; readonly style: Style },
+  { type, name, looks }: { readonly type: string; readonly name: string; readonly looks: StatusView },
 ): Promise<Described> {
   const { service } = client
   switch (type) {
@@ -85,7 +87,7 @@ async function describe(
         'host',
         name,
       )
-      return { about: `host/${host.name}`, ...described(HostStatusSchema, host, describeHost(host, style)) }
+      return { about: `host/${host.name}`, ...described(HostStatusSchema, host, describeHost(host, looks)) }
     }
     case 'fleet':
     case 'fleets': {
@@ -95,7 +97,7 @@ async function describe(
         'fleet',
         name,
       )
-      const text = status === undefined ? '' : describeFleet(status, fleet, style)
+      const text = status === undefined ? '' : describeFleet(status, fleet, looks)
       return { about: `fleet/${name}`, ...described(FleetStatusSchema, fleet, text) }
     }
     case 'rollout':
@@ -106,7 +108,7 @@ async function describe(
         'rollout',
         name,
       )
-      const text = describeRollout(rollout, Date.now(), style)
+      const text = describeRollout(rollout, Date.now(), looks)
       return { about: `rollout/${name}`, ...described(RolloutStatusSchema, rollout, text) }
     }
   }

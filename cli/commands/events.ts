@@ -13,6 +13,7 @@ import { styleFor } from '../render/style.ts'
 import { withClient } from '../session.ts'
 import type { Session } from '../session.ts'
 import { parseTarget } from '../target.ts'
+import { columnsOf } from '../terminal.ts'
 import type { Terminal } from '../terminal.ts'
 import { entriesFor, eventsOf, lastEvents } from './last-events.ts'
 
@@ -105,7 +106,7 @@ function openShown(
         return
       case 'table': {
         const rows = eventRows(events, style)
-        const columns = terminal.interactive ? terminal.columns() : null
+        const columns = columnsOf(terminal)
         const [header = '', ...lines] = renderEvents([...shown, ...rows], columns)
         if (headers && !isBegun) terminal.out(header)
         terminal.out(lines.slice(shown.length).join(''))

@@ -12,9 +12,11 @@ import type { ExitStatus } from '../exit-status.ts'
 import { renderTrace, renderWhy } from '../render/explain.ts'
 import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
+import type { Style } from '../render/style.ts'
 import { withClient } from '../session.ts'
 import type { Session } from '../session.ts'
 import { parseTarget } from '../target.ts'
+import { columnsOf } from '../terminal.ts'
 
 type Options = { readonly output: 'table' | 'json' | 'yaml' }
 
@@ -26,8 +28,7 @@ export async function runWhy(
   const { name } = parseTarget('why', words, ['host'])
   return withClient(session, async (client) => {
     const why = await call(client, client.service.why, create(WhyRequestSchema, { host: name }))
-    const text = (): string =>
-      renderWhy(why, { nowMs: BigInt(Date.now()), style: styleFor(session.terminal.colour) })
+    const text = (): string => renderWhy(why, { nowMs: BigInt(Date.now()), ...looksOf(session) })
     session.terminal.out(render(output, text, toData(WhyResponseSchema, why)))
     return exitStatus.done
   })
@@ -48,10 +49,14 @@ export async function runTrace(
   return withClient(session, async (client) => {
     const request = create(TraceRequestSchema, type === 'host' ? { host: name } : { fleet: name })
     const trace = await call(client, client.service.trace, request)
-    const text = (): string => renderTrace(trace, styleFor(session.terminal.colour))
+    const text = (): string => renderTrace(trace, looksOf(session))
     session.terminal.out(render(output, text, toData(TraceResponseSchema, trace)))
     return exitStatus.done
   })
+}
+
+function looksOf({ terminal }: Session): { readonly style: Style; readonly columns: number | null } {
+  return { style: styleFor(terminal.colour), columns: columnsOf(terminal) }
 }
 
 function render(output: Options['output'], text: () => string, data: unknown): string {

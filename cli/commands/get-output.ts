@@ -1,5 +1,6 @@
 import { renderRows } from '../render/fit.ts'
 import { renderJson, renderYaml } from '../render/structured.ts'
+import { columnsOf } from '../terminal.ts'
 import type { Terminal } from '../terminal.ts'
 
 export type Listed = {
@@ -61,6 +62,6 @@ export function isTable({ output }: ListFormat): boolean {
 }
 
 export function linesOf(terminal: Terminal, { rows }: Pick<Listed, 'rows'>): readonly string[] {
-  const columns = terminal.interactive ? terminal.columns() : null
+  const columns = columnsOf(terminal)
   return renderRows(rows, { columns, optional: OPTIONAL })
 }

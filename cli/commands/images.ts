@@ -18,6 +18,7 @@ import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
 import { withClient } from '../session.ts'
 import type { Session } from '../session.ts'
+import { columnsOf } from '../terminal.ts'
 
 type Options = {
   fleet?: string
@@ -104,7 +105,7 @@ function print({ terminal }: Session, { headers, output }: Options, listed: List
       return
     case 'table':
       if (listed.names.length > 0) {
-        const columns = terminal.interactive ? terminal.columns() : null
+        const columns = columnsOf(terminal)
         const lines = renderRows(listed.rows, { columns, optional: ['SEEN', 'HOLDING', 'REPOSITORY', 'AGE'] })
         terminal.out((headers ? lines : lines.slice(1)).join(''))
       }

@@ -15,6 +15,7 @@ import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
 import { loadContext, withClient } from '../session.ts'
 import type { Session } from '../session.ts'
+import { columnsOf } from '../terminal.ts'
 import type { Tty } from '../terminal.ts'
 import { waitForRevision } from './status-wait.ts'
 
@@ -33,7 +34,8 @@ export async function runStatus(
   fleet: string | null,
   options: StatusOptions,
 ): Promise<ExitStatus> {
-  const view = { fleet, options, colour: session.terminal.colour }
+  const { terminal } = session
+  const view = { fleet, options, colour: terminal.colour, columns: () => columnsOf(terminal) }
   if (options.wait === true) {
     const { status, exit } = await waitForRevision(session, await loadContext(session), {
       revision: options.revision,
@@ -72,7 +74,13 @@ function dashboardTty({ terminal }: Session, { plain, output, headers }: StatusO
 
 function render(
   status: Status,
-  view: { readonly fleet: string | null; readonly options: StatusOptions; readonly colour: boolean },
+  view: {
+    readonly fleet: string | null
+    readonly options: StatusOptions
+    readonly colour: boolean
+    /** A terminal may be resized while it is watched. */
+    readonly columns: () => number | null
+  },
 ): string {
   const fleet = view.fleet === null ? null : status.fleets.find(({ name }) => name === view.fleet)
   if (fleet === undefined) {
@@ -86,7 +94,8 @@ function render(
     case 'yaml':
       return view.options.watch === true ? `---\n${renderYaml(data())}` : renderYaml(data())
     case 'table': {
-      const looks = { style: styleFor(view.colour), headers: view.options.headers }
+      const { headers } = view.options
+      const looks = { style: styleFor(view.colour), headers, columns: view.columns() }
       return fleet === null ? renderStatus(status, looks) : renderFleet(status, fleet, looks)
     }
   }

@@ -8,17 +8,17 @@ import type {
 import { conditionsNamed } from '../../proto/picture/conditions.ts'
 import { runningWord, systemFacts } from '../../proto/picture/running.ts'
 import { bytesWord } from '../../proto/picture/words.ts'
+import { renderFacts } from './fit.ts'
 import { renderFleet, renderRollout } from './status.ts'
-import type { Style } from './style.ts'
-import { renderTable } from './table.ts'
+import type { StatusView } from './status.ts'
 import { stateWord, timeWord } from './words.ts'
 
-export function describeHost(host: HostStatus, style: Style): string {
+export function describeHost(host: HostStatus, { columns, style }: StatusView): string {
   const labels = Object.entries(host.labels)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
   const phase = host.phase === '' ? 'Pending' : host.phase
-  return renderTable([
+  const facts = [
     ['Name:', host.name],
     ['Host id:', host.hostId],
     ['Architecture:', orDash(host.architecture)],
@@ -45,32 +45,33 @@ export function describeHost(host: HostStatus, style: Style): string {
     ...(host.refusedPlan === '' ? [] : [['Refused plan:', host.refusedPlan]]),
     ...host.evidence.map((line) => ['Evidence:', line]),
     ['Message:', orDash(host.message)],
-  ])
+  ]
+  return renderFacts(facts, columns)
 }
 
-export function describeFleet(status: Status, fleet: FleetStatus, style: Style): string {
-  const facts = renderTable([
+export function describeFleet(status: Status, fleet: FleetStatus, view: StatusView): string {
+  const facts = [
     ['Name:', fleet.name],
-    ['Status:', stateWord(fleet.state, style)],
+    ['Status:', stateWord(fleet.state, view.style)],
     ['Revision:', orDash(fleet.revision)],
     ['Commit:', orDash(fleet.commit)],
     ['Wanted:', `${fleet.repository}@${fleet.digest}`],
     ['Stable:', orDash(fleet.stableDigest)],
     ['Suspended:', fleet.suspended ? 'yes' : 'no'],
-  ])
-  return `${facts}\n${renderFleet(status, fleet, { style, headers: true })}`
+  ]
+  return `${renderFacts(facts, view.columns)}\n${renderFleet(status, fleet, view)}`
 }
 
-export function describeRollout(rollout: RolloutStatus, nowMs: number, style: Style): string {
-  const facts = renderTable([
+export function describeRollout(rollout: RolloutStatus, nowMs: number, view: StatusView): string {
+  const facts = [
     ['Id:', rollout.id],
     ['Generation:', `${rollout.generation}`],
     ['Revision:', orDash(rollout.revision)],
     ['Commit:', orDash(rollout.commit)],
     ['Image:', `${rollout.repository}@${rollout.digest}`],
     ['From:', orDash(rollout.fromDigest)],
-  ])
-  return `${facts}\n${renderRollout(rollout, nowMs, style)}`
+  ]
+  return `${renderFacts(facts, view.columns)}\n${renderRollout(rollout, nowMs, view)}`
 }
 
 /** As the host says; its word is all there is. */

@@ -16,7 +16,7 @@ it('says why in one line each', () => {
     sinceMs: atMs,
     next: 'its turn comes',
   })
-  expect(renderWhy(why, { nowMs: atMs + 120_000n, style: plain })).toBe(
+  expect(renderWhy(why, { nowMs: atMs + 120_000n, style: plain, columns: null })).toBe(
     [
       'Host:    till-17',
       'Fleet:   edge',
@@ -29,7 +29,9 @@ it('says why in one line each', () => {
     ].join('\n'),
   )
   const unknown = create(WhyResponseSchema, { hostName: 'till-17', phase: 'Pending' })
-  expect(renderWhy(unknown, { nowMs: atMs, style: plain })).toMatch(/Fleet: +-\n[^]*Since: +-\n/)
+  expect(renderWhy(unknown, { nowMs: atMs, style: plain, columns: null })).toMatch(
+    /Fleet: +-\n[^]*Since: +-\n/,
+  )
 })
 
 it('says what failed, and what the host saw of it', () => {
@@ -39,7 +41,7 @@ it('says what failed, and what the host saw of it', () => {
     failedDigest: 'sha256:2e17',
     evidence: ['entry used 1 of 3 tries', 'web-up: exit status 1'],
   })
-  expect(renderWhy(why, { nowMs: atMs, style: plain })).toMatch(
+  expect(renderWhy(why, { nowMs: atMs, style: plain, columns: null })).toMatch(
     /\nWhy: +web-up failed\nFailed: +sha256:2e17\nEvidence: +entry used 1 of 3 tries\nEvidence: +web-up: exit status 1\nSince: /,
   )
 })
@@ -49,7 +51,7 @@ it('traces in one line per hop', () => {
     { kind: 'Commit', name: 'c1', message: 'first wanted revision r1' },
     { kind: 'Order', name: 'approve', atMs, actor: 'kim' },
   ]
-  expect(renderTrace(create(TraceResponseSchema, { hops }), plain)).toBe(
+  expect(renderTrace(create(TraceResponseSchema, { hops }), { style: plain, columns: null })).toBe(
     [
       'HOP     TIME                  BY   WHAT',
       'Commit  -                     -    c1: first wanted revision r1',
@@ -57,5 +59,7 @@ it('traces in one line per hop', () => {
       '',
     ].join('\n'),
   )
-  expect(renderTrace(create(TraceResponseSchema, {}), plain)).toContain('nothing was ever granted')
+  expect(renderTrace(create(TraceResponseSchema, {}), { style: plain, columns: null })).toContain(
+    'nothing was ever granted',
+  )
 })

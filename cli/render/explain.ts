@@ -1,14 +1,17 @@
 import type { TraceResponse, WhyResponse } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { renderFacts, renderRows } from './fit.ts'
 import type { Style } from './style.ts'
-import { renderTable } from './table.ts'
 import { ageWord, stateWord, timeWord } from './words.ts'
+
+/** `columns` of the terminal; null: as wide as it gets. */
+type Looks = { readonly style: Style; readonly columns: number | null }
 
 export function renderWhy(
   why: WhyResponse,
-  { nowMs, style }: { readonly nowMs: bigint; readonly style: Style },
+  { columns, nowMs, style }: Looks & { readonly nowMs: bigint },
 ): string {
   const since = why.sinceMs === 0n ? '-' : `${timeWord(why.sinceMs)} (${ageWord(why.sinceMs, nowMs)})`
-  return renderTable([
+  const facts = [
     ['Host:', why.hostName],
     ['Fleet:', why.fleet === '' ? '-' : why.fleet],
     ['Phase:', stateWord(why.phase, style)],
@@ -19,11 +22,12 @@ export function renderWhy(
     ...why.evidence.map((line) => ['Evidence:', line]),
     ['Since:', since],
     ['Next:', why.next],
-  ])
+  ]
+  return renderFacts(facts, columns)
 }
 
 /** One line per hop, the commit first. */
-export function renderTrace({ hops }: TraceResponse, style: Style): string {
+export function renderTrace({ hops }: TraceResponse, { columns, style }: Looks): string {
   if (hops.length === 0) return style('quiet', 'nothing was ever granted, and nothing is wanted\n')
   const rows = hops.map(({ kind, name, message, atMs, actor }) => [
     kind,
@@ -31,5 +35,5 @@ export function renderTrace({ hops }: TraceResponse, style: Style): string {
     actor === '' ? '-' : actor,
     message === '' ? name : `${name}: ${message}`,
   ])
-  return renderTable([['HOP', 'TIME', 'BY', 'WHAT'], ...rows])
+  return renderRows([['HOP', 'TIME', 'BY', 'WHAT'], ...rows], { columns, optional: ['BY', 'TIME'] }).join('')
 }

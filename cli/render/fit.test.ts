@@ -1,6 +1,6 @@
 import stringWidth from 'string-width'
 import { expect, it } from 'vitest'
-import { renderRows } from './fit.ts'
+import { foldLine, renderFacts, renderRows } from './fit.ts'
 
 const rows = [
   ['HOST', 'FLEET', 'BOOTED', 'HEALTH', 'MESSAGE'],
@@ -36,4 +36,26 @@ it('at 30 columns what matters least is left out too, and nothing that is shown 
   expect(text).toContain('HOST     BOOTED\ntill-17  42.0.9@9c41d0aa7b12\n')
   expect(text).toContain('fell back')
   expect(Math.max(...text.split('\n').map((line) => stringWidth(line)))).toBeLessThanOrEqual(30)
+})
+
+it('a fact that does not fit goes on below itself, and one that fits stays as it is', () => {
+  const facts = [
+    ['Phase:', '✖ RolledBack'],
+    ['Why:', 'health check web-up failed twice'],
+  ]
+  expect(renderFacts(facts, 24)).toBe(`\
+Phase:  ✖ RolledBack
+Why:    health check
+        web-up failed
+        twice
+`)
+  expect(renderFacts(facts, 80)).toBe(renderFacts(facts, null))
+})
+
+it('a sentence that does not fit goes on in the next line, further in', () => {
+  expect(foldLine(' ⊘ denied edge: failed its check', 20)).toBe(
+    ' ⊘ denied edge:\n     failed its\n     check\n',
+  )
+  expect(foldLine('as it is', null)).toBe('as it is\n')
+  expect(foldLine(`a ${'b'.repeat(30)} c`, 12)).toBe(`a\n    ${'b'.repeat(30)}\n    c\n`)
 })

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width'
-import { GAP, linesOf, widthsOf } from './table.ts'
+import { GAP, linesOf, padEnd, renderTable, widthsOf } from './table.ts'
 
 type Rows = readonly (readonly string[])[]
 
@@ -29,6 +29,29 @@ export function renderRows(rows: Rows, { columns, optional }: Fit): readonly str
       .map((each) => `${each}\n`)
       .join('')
   })
+}
+
+/** Name and value, one below the other; a value that does not fit goes on below itself. */
+export function renderFacts(facts: Rows, columns: number | null): string {
+  if (columns === null || widthOf(facts) <= columns) return renderTable(facts)
+  const indent = (widthsOf(facts)[0] ?? 0) + GAP.length
+  return facts
+    .map(([name = '', value = '']) => {
+      const [first = '', ...more] = wrapped(value, columns - indent)
+      const below = more.map((part) => `${' '.repeat(indent)}${part}\n`)
+      return `${padEnd(name, indent)}${first}\n${below.join('')}`
+    })
+    .join('')
+}
+
+/** A sentence that does not fit goes on in the next line, further in than it begins. */
+export function foldLine(line: string, columns: number | null): string {
+  if (columns === null || stringWidth(line) <= columns) return `${line}\n`
+  const begin = /^ */.exec(line)?.[0] ?? ''
+  const room = columns - begin.length - INDENT.length
+  return wrapped(line, room)
+    .map((part, index) => `${begin}${index === 0 ? '' : INDENT}${part}\n`)
+    .join('')
 }
 
 function withoutColumns(

@@ -67,7 +67,7 @@ function edge(source: { rejection?: { commit: string; issues: string[] }; error?
 }
 
 it('shows one line per fleet and what is denied', () => {
-  expect(renderStatus(edge(), { style: plain, headers: true })).toBe(
+  expect(renderStatus(edge(), { style: plain, headers: true, columns: null })).toBe(
     `source file:///srv/fleet.git main · commit 3f2a91c "Bump"
 FLEET  REVISION      IMAGE                STATUS         UPDATED  HEALTHY  MESSAGE
 edge   3f2a91c (2m)  42.1.0@9c41d0aa7b12  ◐ Progressing  13/120   13/120   wave 2/3 "tenth": soaking
@@ -77,15 +77,17 @@ edge   3f2a91c (2m)  42.1.0@9c41d0aa7b12  ◐ Progressing  13/120   13/120   wav
 })
 
 it('leaves out everything but rows and troubles without headers', () => {
-  const text = renderStatus(edge(), { style: plain, headers: false })
-  expect(text.split('\n')[0]).toMatch(/^edge {2}3f2a91c/)
+  const text = renderStatus(edge(), { style: plain, headers: false, columns: null })
+  expect(text.split('\n')[0]).toMatch(/^edge +3f2a91c/)
 })
 
 it('shows waves as bars and the hosts that need attention', () => {
   const status = edge()
   const [fleet] = status.fleets
   if (fleet === undefined) throw new Error('no fleet')
-  expect(renderFleet(status, fleet, { style: plain, headers: true }).split('\n').slice(2)).toEqual([
+  expect(
+    renderFleet(status, fleet, { style: plain, headers: true, columns: null }).split('\n').slice(2),
+  ).toEqual([
     '',
     'edge · rollout 3f2a91c · 42.0.9@51b700000000 → 42.1.0@9c41d0aa7b12 · ◐ Progressing · started 2026-09-21T14:13:20Z',
     ' wave    hosts  updated               state        gate',
@@ -105,6 +107,7 @@ it('shows a rejected commit with its frames, and what stays in force', () => {
   const text = renderStatus(edge({ rejection: { commit: 'badc0ffee', issues: [issue] } }), {
     style: plain,
     headers: true,
+    columns: null,
   })
   expect(text).toContain(`
 ✖ commit badc0ff is rejected; the last good commit 3f2a91c stays in force
@@ -116,16 +119,20 @@ it('shows a rejected commit with its frames, and what stays in force', () => {
 })
 
 it('shows a source that cannot be read', () => {
-  const text = renderStatus(edge({ error: 'connection refused' }), { style: plain, headers: true })
+  const text = renderStatus(edge({ error: 'connection refused' }), {
+    style: plain,
+    headers: true,
+    columns: null,
+  })
   expect(text).toContain('✖ source file:///srv/fleet.git main: connection refused')
 })
 
 it('tells the same words with colour as without', () => {
-  const painted = renderStatus(edge(), { style: styleFor(true), headers: true })
+  const painted = renderStatus(edge(), { style: styleFor(true), headers: true, columns: null })
   const escapes = new RegExp(String.raw`\u001b\[\d+m`, 'g')
   expect(painted).toMatch(escapes)
   expect(painted.replaceAll(escapes, '')).toBe(
-    renderStatus(edge(), { style: styleFor(false), headers: true }),
+    renderStatus(edge(), { style: styleFor(false), headers: true, columns: null }),
   )
 })
 
@@ -181,7 +188,7 @@ it('shows every source, the one in trouble by its name, and what a fleet waits f
       },
     ],
   })
-  const text = renderStatus(status, { style: plain, headers: true })
+  const text = renderStatus(status, { style: plain, headers: true, columns: null })
   expect(text).toContain('source https://git.example/apps main · commit aaaaaaa\n')
   expect(text).toContain('✖ commit ccccccc of source platform is rejected')
   expect(text).toContain('◎ fleet lab: found 42.1.3')
@@ -190,8 +197,24 @@ it('shows every source, the one in trouble by its name, and what a fleet waits f
 it('tells a desired state without fleets from one that is not there yet', () => {
   const noFleets = (acceptedCommit: string): string => {
     const source = { url: 'file:///srv/fleet.git', branch: 'main', acceptedCommit }
-    return renderStatus(create(StatusSchema, { source, sources: [source] }), { style: plain, headers: true })
+    return renderStatus(create(StatusSchema, { source, sources: [source] }), {
+      style: plain,
+      headers: true,
+      columns: null,
+    })
   }
   expect(noFleets('')).toContain('no fleets: no commit is in force yet\n')
   expect(noFleets('3f2a91c0')).toContain('no fleets: the commit in force declares none\n')
+})
+
+it('fits a narrow terminal, with the sentence that says why below its row, and nothing cut', () => {
+  const status = edge()
+  const [fleet] = status.fleets
+  if (fleet === undefined) throw new Error('no fleet')
+  const view = { style: plain, headers: true, columns: 60 }
+  for (const text of [renderStatus(status, view), renderFleet(status, fleet, view)]) {
+    const wide = text.split('\n').filter((line) => line.length > 60 && line.trim().includes(' '))
+    expect(wide).toEqual([])
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(fleet.message.replaceAll(/\s+/g, ' '))
+  }
 })

@@ -7,23 +7,32 @@ import type {
 import { etaWords } from '../../proto/picture/eta.ts'
 import { limitWords } from '../../proto/picture/limits.ts'
 import { bytesWord, imageWord, shortHash } from '../../proto/picture/words.ts'
+import { foldLine, renderRows } from './fit.ts'
 import { renderSources, renderSourceTrouble } from './source.ts'
 import type { Style } from './style.ts'
-import { renderTable } from './table.ts'
 import { ageWord, bar, glyphOf, stateWord, timeWord } from './words.ts'
 
-export type StatusView = { readonly style: Style; readonly headers: boolean }
+export type StatusView = {
+  readonly style: Style
+  readonly headers: boolean
+  /** Of the terminal; null: as wide as it gets. */
+  readonly columns: number | null
+}
 
-const columns = ['FLEET', 'REVISION', 'IMAGE', 'STATUS', 'UPDATED', 'HEALTHY', 'MESSAGE']
+const header = ['FLEET', 'REVISION', 'IMAGE', 'STATUS', 'UPDATED', 'HEALTHY', 'MESSAGE']
+
+/** What a narrow terminal shows last. */
+const optional = ['HEALTHY', 'REVISION', 'UPDATED']
 
 /** One line per fleet, then what a person must know: denied digests, a rejected commit, a source in trouble. */
-export function renderStatus(status: Status, { style, headers }: StatusView): string {
+export function renderStatus(status: Status, view: StatusView): string {
+  const { headers, style } = view
   const rows = status.fleets.map((fleet) => fleetRow(fleet, status.observedAtMs, style))
   let text = headers ? renderSources(status, style) : ''
-  text += renderTable(headers ? [columns, ...rows] : rows)
+  text += fleetLines(rows, view)
   if (rows.length === 0 && headers) text += style('quiet', `no fleets: ${whyNone(status)}\n`)
   for (const fleet of status.fleets)
-    text += deniedLines(fleet, style, { prefix: `${fleet.name}: `, only: fleet.digest })
+    text += deniedLines(fleet, view, { prefix: `${fleet.name}: `, only: fleet.digest })
   return withTrouble(text, renderSourceTrouble(status, style))
 }
 
@@ -34,27 +43,33 @@ function whyNone({ sources }: Status): string {
 
 /** One fleet with its rollout: waves as bars, then the hosts that need attention first. */
 export function renderFleet(status: Status, fleet: FleetStatus, view: StatusView): string {
-  const { style } = view
-  const row = fleetRow(fleet, status.observedAtMs, style)
-  let text = renderTable(view.headers ? [columns, row] : [row])
+  const { columns, style } = view
+  let text = fleetLines([fleetRow(fleet, status.observedAtMs, style)], view)
   const nowMs = Number(status.observedAtMs)
-  if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, nowMs, style)}`
+  if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, nowMs, view)}`
   if (fleet.limits !== undefined)
     text += limitWords(fleet.limits, nowMs)
-      .map((words) => ` ${style('quiet', words)}\n`)
+      .map((words) => foldLine(` ${style('quiet', words)}`, columns))
       .join('')
-  text += deniedLines(fleet, style, { prefix: '', only: null })
+  text += deniedLines(fleet, view, { prefix: '', only: null })
   return withTrouble(text, renderSourceTrouble(status, style))
 }
 
-export function renderRollout(rollout: RolloutStatus, nowMs: number, style: Style): string {
+function fleetLines(rows: readonly (readonly string[])[], { columns, headers }: StatusView): string {
+  const lines = renderRows([header, ...rows], { columns, optional })
+  return (headers ? lines : lines.slice(1)).join('')
+}
+
+export function renderRollout(rollout: RolloutStatus, nowMs: number, view: StatusView): string {
+  const { columns, style } = view
   const from = rollout.fromDigest === '' ? '' : `${imageWord(rollout.fromVersion, rollout.fromDigest)} → `
   const ended = rollout.endedAtMs === 0n ? '' : ` · ended ${timeWord(rollout.endedAtMs)}`
   const cause = rollout.pausedFor === '' ? '' : ` (${rollout.pausedFor})`
-  let text = `${style('strong', rollout.fleet)} · rollout ${shortHash(rollout.commit)} · ${from}${imageWord(rollout.version, rollout.digest)} · ${stateWord(rollout.state, style)}${cause} · started ${timeWord(rollout.startedAtMs)}${ended}\n`
-  if (rollout.message !== '') text += `${rollout.message}\n`
+  const head = `${style('strong', rollout.fleet)} · rollout ${shortHash(rollout.commit)} · ${from}${imageWord(rollout.version, rollout.digest)} · ${stateWord(rollout.state, style)}${cause} · started ${timeWord(rollout.startedAtMs)}${ended}`
+  let text = foldLine(head, columns)
+  if (rollout.message !== '') text += foldLine(rollout.message, columns)
   const eta = etaWords(rollout, nowMs)
-  if (eta !== '') text += `${eta}\n`
+  if (eta !== '') text += foldLine(eta, columns)
   const rows = rollout.waves.map((wave) => [
     ` ${wave.name}`,
     `${wave.hostsSucceeded}/${wave.hostsTotal}`,
@@ -62,16 +77,22 @@ export function renderRollout(rollout: RolloutStatus, nowMs: number, style: Styl
     stateWord(wave.state, style),
     wave.message,
   ])
-  if (rows.length > 0) text += renderTable([[' wave', 'hosts', 'updated', 'state', 'gate'], ...rows])
-  return text + attentionLines(rollout.attention, style)
+  const waves = [[' wave', 'hosts', 'updated', 'state', 'gate'], ...rows]
+  if (rows.length > 0) text += renderRows(waves, { columns, optional: ['updated'] }).join('')
+  return text + attentionLines(rollout.attention, view)
 }
 
 /** Under each host that failed, what it saw of its failed boots. */
-function attentionLines(hosts: readonly HostInRollout[], style: Style): string {
+function attentionLines(hosts: readonly HostInRollout[], { columns, style }: StatusView): string {
   if (hosts.length === 0) return ''
-  const lines = renderTable(hosts.map((host) => attentionRow(host, style))).split('\n')
-  const seen = hosts.map(({ evidence }) => (evidence === '' ? '' : `     ${style('quiet', evidence)}\n`))
-  return seen.map((evidence, index) => `${lines[index] ?? ''}\n${evidence}`).join('')
+  const rows = hosts.map((host) => attentionRow(host, style))
+  const lines = renderRows([['', '', ''], ...rows], { columns, optional: [] }).slice(1)
+  return hosts
+    .map(({ evidence }, index) => {
+      const seen = evidence === '' ? '' : foldLine(`     ${style('quiet', evidence)}`, columns)
+      return `${lines[index] ?? ''}${seen}`
+    })
+    .join('')
 }
 
 function fleetRow(fleet: FleetStatus, nowMs: bigint, style: Style): string[] {
@@ -98,12 +119,14 @@ function attentionRow(host: HostInRollout, style: Style): string[] {
 /** `only`: at a glance, what matters is a digest that is denied and still wanted. */
 function deniedLines(
   fleet: FleetStatus,
-  style: Style,
+  { columns, style }: StatusView,
   { prefix, only }: { readonly prefix: string; readonly only: string | null },
 ): string {
   return fleet.denied
     .filter(({ digest }) => only === null || digest === only)
-    .map(({ digest, reason }) => ` ${style('bad', '⊘ denied')} ${prefix}${digest}: ${reason}\n`)
+    .map(({ digest, reason }) =>
+      foldLine(` ${style('bad', '⊘ denied')} ${prefix}${digest}: ${reason}`, columns),
+    )
     .join('')
 }
 
