@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createAuthority, openAuthority } from '../trust/certificate-authority.ts'
 import { makeCertificateRequest } from '../trust/certificate-request.ts'
-import { closeClient, openClient, refusalOf } from './client.ts'
+import { call, closeClient, openClient, refusalOf } from './client.ts'
 
 async function contextOf(lifetimeMs: number): Promise<Parameters<typeof openClient>[0]> {
   const dir = await mkdtemp(join(tmpdir(), 'bootfleet-client-'))
@@ -47,5 +47,26 @@ it('says that a controller which does not know a call is too old', async () => {
     code: 'ControllerRefused',
     message: expect.stringContaining('upgrade the controller'),
   })
+  closeClient(client)
+})
+
+it('says that an answer takes long, and only where somebody reads it', async () => {
+  const client = await openClient(await contextOf(60_000))
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const noted: string[] = []
+  const answers: (() => void)[] = []
+  const hanging = (_: string, __: object, done: (error: null, response: string) => void): void =>
+    void answers.push(() => done(null, 'there'))
+  const calls = [
+    call({ ...client, note: (text: string) => void noted.push(text) }, hanging, 'read'),
+    call(client, hanging, 'unread'),
+  ]
+  vi.advanceTimersByTime(2_000)
+  expect(noted).toEqual([])
+  vi.advanceTimersByTime(2_000)
+  expect(noted).toEqual(['◎ waiting for an answer of the controller at 127.0.0.1:1\n'])
+  for (const answer of answers) answer()
+  expect(await Promise.all(calls)).toEqual(['there', 'there'])
   closeClient(client)
 })

@@ -20,6 +20,8 @@ import type { Context } from './context.ts'
 import { CliError } from './errors.ts'
 
 const callTimeoutMs = 20_000
+/** Who waits longer without an answer is told that it is waited for. */
+const slowAfterMs = 3_000
 /** A watch is opened anew after this long, so that no stream is without a deadline. */
 const watchTimeoutMs = 10 * 60_000
 const maxMessageBytes = 64 * 1024 * 1024
@@ -27,6 +29,8 @@ const maxMessageBytes = 64 * 1024 * 1024
 export type OperatorClient = {
   readonly service: ServiceClient<typeof OperatorService>
   readonly address: string
+  /** Where it is said that an answer takes long; null: nobody reads it. */
+  readonly note: ((text: string) => void) | null
 }
 
 type Method<Request, Response> = (
@@ -50,6 +54,7 @@ export async function openClient(context: Context): Promise<OperatorClient> {
   return {
     service: createClient(OperatorService, { address: context.address, ...channel }),
     address: context.address,
+    note: null,
   }
 }
 
@@ -107,13 +112,18 @@ export function closeClient({ service }: OperatorClient): void {
 
 /** One unary call with a deadline; refusals and outages become a CliError that says what to do. */
 export function call<Request, Response>(
-  client: { readonly service: Client; readonly address: string },
+  client: Pick<OperatorClient, 'address' | 'note'> & { readonly service: Client },
   method: Method<Request, Response>,
   request: Request,
   timeoutMs = callTimeoutMs,
 ): Promise<Response> {
+  const slow = setTimeout(
+    () => client.note?.(`◎ waiting for an answer of the controller at ${client.address}\n`),
+    slowAfterMs,
+  )
   return new Promise((fulfil, reject) => {
     method.call(client.service, request, { deadline: Date.now() + timeoutMs }, (error, response) => {
+      clearTimeout(slow)
       if (error !== null) reject(fromGrpc(error, client.address))
       else if (response === undefined)
         reject(new CliError('ControllerRefused', 'the controller answered nothing'))

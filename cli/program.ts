@@ -59,6 +59,7 @@ export function buildProgram(terminal: Terminal, end: End): Command<[], { contex
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.note })
     .addHelpText('after', footer)
+    .showHelpAfterError('with --help after the command it says what it takes')
   const session = (): Session => ({ terminal, contextFlag: program.opts().context })
   addStatusCommand(program, session, end)
   addWebCommand(program, session, end)

@@ -18,7 +18,7 @@ export async function withClient(
 ): Promise<ExitStatus> {
   const client = await openClient(await loadContext(session))
   try {
-    return await use(client)
+    return await use({ ...client, note: session.terminal.note })
   } finally {
     closeClient(client)
   }

@@ -92,7 +92,7 @@ async function resolveTarget(
     throw new CliError('BadUsage', `--revision takes ${wanted}, not "${revision}"`)
   }
   while (!signal.aborted) {
-    const source = await syncUnlessAway(client, note)
+    const source = await Promise.race([syncUnlessAway(client, note), aborted(signal)])
     if (source !== null && revision !== 'HEAD') return { name, fleet, known: false }
     if (source !== null && source.headCommit !== '') {
       note(`◎ waiting for commit ${shortHash(source.headCommit)}\n`)
@@ -102,6 +102,14 @@ async function resolveTarget(
     await sleep(500, undefined, { signal }).catch(() => undefined)
   }
   return null
+}
+
+/** A call that hangs must not outlast what the caller is willing to wait. */
+function aborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(null)
+    signal.addEventListener('abort', () => resolve(null), { once: true })
+  })
 }
 
 async function syncUnlessAway(

@@ -54,7 +54,8 @@ export async function runStatus(
     const tty = dashboardTty(session, options)
     if (tty !== null) {
       const { runDashboard } = await import('../dashboard/dashboard.ts')
-      await runDashboard(session, client, { tty, fleet })
+      // The whole terminal is its own.
+      await runDashboard(session, { ...client, note: null }, { tty, fleet })
       return exitStatus.done
     }
     const blocks = openBlocks(session.terminal)

@@ -87,7 +87,10 @@ export async function runDigestVerb(
   if (host !== null) return order(session, options, orders.denyJoin, { host, reason: options.reason })
   const written = words.at(-1) ?? ''
   if (words.length < 2)
-    throw new CliError('BadUsage', `${verb} takes a fleet and a digest, not "${words.join(' ')}"`)
+    throw new CliError(
+      'BadUsage',
+      `${verb} takes a fleet and a digest, not "${words.join(' ')}"; as in: bootfleet ${verb} fleet/edge sha256:… --reason TEXT ("bootfleet images -o name" lists digests)`,
+    )
   const fleet = parseTarget(verb, words.slice(0, -1), ['fleet']).name
   const request = { fleet, digest: written.slice(written.lastIndexOf('@') + 1), reason: options.reason }
   return verb === 'deny'

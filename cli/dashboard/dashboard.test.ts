@@ -52,7 +52,7 @@ function sitDown(): Sitting {
     tty,
     signal: interruption.signal,
   }
-  const client = { service: world.operatorClient(world.operator), address: world.address }
+  const client = { service: world.operatorClient(world.operator), address: world.address, note: null }
   const ended = runDashboard({ terminal, contextFlag: undefined }, client, { tty, fleet: null }).catch(
     (error: unknown) => error,
   )

@@ -5,15 +5,14 @@ import {
   effectsOf,
   failed,
   failingStatus,
-  hostsOfEdge,
   keys,
   lost,
   normalStatus,
   nowMs,
   seen,
   textOf,
-  whyTill17,
 } from '../../test/support/dashboard.ts'
+import { hostsOfEdge, whyTill17 } from '../../test/support/dashboard-hosts.ts'
 import { staleSince } from '../../proto/picture/picture.ts'
 import { openPage } from './model.ts'
 import type { Effect, Message } from './model.ts'

@@ -6,15 +6,14 @@ import {
   dashboardAt,
   failed,
   failingStatus,
-  hostsOfEdge,
   keys,
   lost,
   normalStatus,
   nowMs,
   seen,
   textOf,
-  whyTill17,
 } from '../../test/support/dashboard.ts'
+import { hostsOfEdge, whyTill17 } from '../../test/support/dashboard-hosts.ts'
 import { plain } from '../render/style.ts'
 import { paintLine } from './line.ts'
 import type { Message, Model } from './model.ts'

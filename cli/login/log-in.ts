@@ -45,7 +45,7 @@ export async function logIn(asked: LoginAsked, terminal: Terminal): Promise<Logg
     seen.certificate = der
   })
   const service = createClient(LoginService, { address, ...channel })
-  const client = { service, address }
+  const client = { service, address, note: terminal.note }
   try {
     const { nonce } = await call(client, service.challenge, create(ChallengeRequestSchema))
     const { keyPem, certificateRequestPem } = await makeCertificateRequest()

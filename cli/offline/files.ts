@@ -14,11 +14,7 @@ const maxFileBytes = 1024 * 1024
 /** Paths are shown as typed, so that an editor can jump to them. */
 export async function readSourceFiles(verb: string, dir: string): Promise<readonly SourceFile[]> {
   const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch((cause: unknown) => {
-    throw new CliError(
-      'BadUsage',
-      `${verb} ${dir}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
+    throw new CliError('BadUsage', `${verb} ${dir}: ${unread(cause)}`, { cause })
   })
   const paths = entries
     .filter((entry) => entry.isFile())
@@ -38,6 +34,13 @@ export async function readSourceFiles(verb: string, dir: string): Promise<readon
     files.push({ path, text: await readFile(path, 'utf8'), root })
   }
   return files
+}
+
+function unread(cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such directory; name the one with the YAML files'
+  if (code === 'ENOTDIR') return 'it is no directory; name the one that it is in'
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 /** Null: what is wrong with it was told as a compiler does. */

@@ -36,7 +36,7 @@ it('does not say what boots next where that is what runs, or is not known', () =
 
 it('says its phase and its conditions in words too, and those of a newer controller as they are', () => {
   const lines = linesOf({ phase: 'AwaitingSlot', conditions: ['Drifted', 'NoFleet', 'Basking'] })
-  expect(lines).toContain('Phase: · AwaitingSlot (has the image, and waits for its turn to reboot)')
+  expect(lines).toContain('Phase: ◌ AwaitingSlot (has the image, and waits for its turn to reboot)')
   expect(lines).toContain(
     'Conditions: Drifted (no longer runs what it was given); NoFleet (is selected by no fleet); Basking',
   )

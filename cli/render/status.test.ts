@@ -95,7 +95,7 @@ it('shows waves as bars and the hosts that need attention', () => {
     ' rest    0/107  ░░░░░░░░░░░░░░░░░░░░  · Pending    waits for wave "tenth"',
     ' ✖ till-17  RolledBack  fell back',
     '     entry bootfleet-9c41d0aa7b12-4 used its 3 tries',
-    ' · till-2   Rebooting   rebooting',
+    ' ◐ till-2   Rebooting   rebooting',
     ` ⊘ denied ${digest}: check web-up failed`,
     ` ⊘ denied ${from}: older`,
     '',

@@ -177,5 +177,8 @@ async function findRequest(parts: Parts, reference: string, doing: string): Prom
     ({ hostId }) => hostId === wanted || [fingerprintOf(hostId), hostId.slice(0, 16)].includes(wanted),
   )
   if (found !== undefined) return found
-  throw new ControllerError('NotFound', `${doing} ${reference}: nothing asks under that; see "get requests"`)
+  throw new ControllerError(
+    'NotFound',
+    `${doing} ${reference}: nothing asks under that; "bootfleet get requests" lists who asks`,
+  )
 }

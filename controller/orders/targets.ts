@@ -14,15 +14,13 @@ export function findRollout(state: RolloutEngineState, target: string): FoundRol
   const rollout = state.rollouts.get(named?.record.rolloutId ?? target)
   const fleet = rollout && state.fleets.get(rollout.record.fleet)
   if (rollout !== undefined && fleet !== undefined) return { fleet, rollout }
-  return missing(
-    target,
-    named === undefined ? 'there is no such fleet or rollout' : 'the fleet has no rollout yet',
-  )
+  const found = named === undefined ? 'there is no such fleet or rollout' : 'the fleet has no rollout yet'
+  return missing(target, found, 'rollouts')
 }
 
 /** @throws ControllerError NotFound. */
 export function findFleet(state: RolloutEngineState, name: string): Fleet {
-  return state.fleets.get(name) ?? missing(name, 'there is no such fleet')
+  return state.fleets.get(name) ?? missing(name, 'there is no such fleet', 'fleets')
 }
 
 /**
@@ -31,12 +29,12 @@ export function findFleet(state: RolloutEngineState, name: string): Fleet {
  */
 export function findHost(state: RolloutEngineState, nameOrId: string): Host {
   for (const host of state.hosts.values()) if (host.enrolment?.name === nameOrId) return host
-  return state.hosts.get(nameOrId) ?? missing(nameOrId, 'there is no such host')
+  return state.hosts.get(nameOrId) ?? missing(nameOrId, 'there is no such host', 'hosts')
 }
 
-function missing(what: string, found: string): never {
+function missing(what: string, found: string, kind: 'fleets' | 'hosts' | 'rollouts'): never {
   throw new ControllerError(
     'NotFound',
-    `looking for ${JSON.stringify(what.slice(0, SHOWN_MAX))}: ${found}; "bootfleet get" lists what there is`,
+    `looking for ${JSON.stringify(what.slice(0, SHOWN_MAX))}: ${found}; "bootfleet get ${kind}" lists what there is`,
   )
 }

@@ -11,5 +11,6 @@ export function haltOf(state: RolloutEngineState, fleet: Fleet): BlockingReason 
   const { halted: every } = state.everyFleet
   const halt = every ?? fleet.record.halted
   if (halt === null) return null
-  return { kind: 'Halted', everyFleet: every !== null, actor: halt.actor, reason: halt.reason }
+  const name = every === null ? fleet.record.fleet : null
+  return { kind: 'Halted', fleet: name, actor: halt.actor, reason: halt.reason }
 }

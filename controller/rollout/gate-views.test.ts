@@ -185,7 +185,7 @@ test('a fleet that is halted says so, and by whom', () => {
   dispatch(world, { kind: 'halt', fleet: 'edge', ...said })
   expect(fleetView(world)).toMatchObject({
     state: 'Halted',
-    message: 'its fleet was halted by kim: "looks good"; "bootfleet resume FLEET" goes on',
+    message: 'fleet edge was halted by kim: "looks good"; "bootfleet resume edge" goes on',
     halted: { verb: 'halt', ...said },
   })
   dispatch(world, { kind: 'halt', fleet: null, actor: 'lee', reason: '' })

@@ -3,7 +3,7 @@ import { isLimit } from './limit-sentences.ts'
 import type { HostPhase, LimitReason, PauseCause } from './states.ts'
 
 const nextOfDenied =
-  'a rollout begins when git names another digest, or an operator allows this one ("bootfleet allow")'
+  'a rollout begins when git names another digest, or an operator allows this one ("bootfleet allow FLEET DIGEST")'
 
 /** What happens next to a host, and who makes it happen. */
 export function renderNext(explanation: Explanation): string {
@@ -27,7 +27,7 @@ export function renderNext(explanation: Explanation): string {
     case 'Denied':
       return nextOfDenied
     case 'Halted':
-      return 'it gets its turn again with "bootfleet resume"'
+      return `it gets its turn again with "bootfleet resume ${explanation.fleet ?? '--all'}"`
     case 'Held':
       return explanation.inMs === null
         ? 'nothing, until git ends its hold'

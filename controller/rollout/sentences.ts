@@ -54,8 +54,8 @@ export function renderReason(reason: BlockingReason): string {
       return `${shortDigest(reason.digest)} is denied (${reason.reason}); git must name another digest`
     case 'Halted': {
       const said = reason.reason === '' ? '' : `: "${reason.reason}"`
-      const [what, which] = reason.everyFleet ? ['every fleet', '--all'] : ['its fleet', 'FLEET']
-      return `${what} was halted by ${reason.actor}${said}; "bootfleet resume ${which}" goes on`
+      const what = reason.fleet === null ? 'every fleet' : `fleet ${reason.fleet}`
+      return `${what} was halted by ${reason.actor}${said}; "bootfleet resume ${reason.fleet ?? '--all'}" goes on`
     }
     case 'Held': {
       const end = reason.inMs === null ? 'until git says otherwise' : `for another ${duration(reason.inMs)}`

@@ -101,7 +101,8 @@ export type BlockingReason =
   | { readonly kind: 'Denied'; readonly digest: string; readonly reason: string }
   | {
       readonly kind: 'Halted'
-      readonly everyFleet: boolean
+      /** The one that was halted; null: every one. */
+      readonly fleet: string | null
       readonly actor: string
       readonly reason: string
     }

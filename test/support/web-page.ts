@@ -21,7 +21,8 @@ import type { Status } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { createAuthority, openAuthority } from '../../trust/certificate-authority.ts'
 import type { CertificateAuthority, KeyAndCertificate } from '../../trust/certificate-authority.ts'
 import { events } from './dashboard-events.ts'
-import { hostsOfEdge, nowMs, whyDb1, whyTill17 } from './dashboard.ts'
+import { hostsOfEdge, whyDb1, whyTill17 } from './dashboard-hosts.ts'
+import { nowMs } from './dashboard.ts'
 
 /** The page's server over real TLS, in front of a controller that says what a test puts in its place. */
 export type WebWorld = {
