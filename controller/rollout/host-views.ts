@@ -87,22 +87,7 @@ function describeHost(state: RolloutEngineState, host: Host, now: Now): HostView
   }
 }
 
-type Reported = Pick<
-  HostView,
-  | 'architecture'
-  | 'bootedDigest'
-  | 'bootId'
-  | 'defaultDigest'
-  | 'deniedDigests'
-  | 'etcConflicts'
-  | 'evidence'
-  | 'health'
-  | 'keysKept'
-  | 'refusedPlan'
-  | 'reportOnly'
->
-
-const unheard: Reported = {
+const unheard = {
   architecture: '',
   bootedDigest: '',
   bootId: '',
@@ -114,7 +99,9 @@ const unheard: Reported = {
   keysKept: '',
   refusedPlan: '',
   reportOnly: null,
-}
+} satisfies Partial<HostView>
+
+type Reported = Pick<HostView, keyof typeof unheard>
 
 function reported({ record }: Host): Reported {
   if (record === null) return unheard
