@@ -29,31 +29,45 @@ export type LocalOptions = {
 export type Answer = { readonly lines: readonly string[]; readonly exitCode: 0 | 1 }
 
 export async function answer(command: LocalCommand, options: LocalOptions): Promise<Answer> {
-  const { config, signal } = options
-  if (config.nats === null) return answerObserved(command, signal)
+  const { config } = options
+  if (config.nats === null) return answerObserved(command, options)
+  return answerUpdated(command, { ...options, config })
+}
+
+/** Of a host that follows plans. */
+type Asked = LocalOptions & { readonly config: FollowingConfig }
+
+async function answerUpdated(command: LocalCommand, asked: Asked): Promise<Answer> {
+  const { config } = asked
   switch (command) {
     case 'status': {
-      const [state, status] = [await peekState(statePath(config)), await statusOf(config, signal)]
-      const signing = await signingOnDisk(trustPath(config)).catch((error: Error) => error.message)
+      const [state, status] = [await peekState(statePath(config)), await statusOf(asked)]
       const lines = statusLines(state, status, { nowMs: Date.now(), ...config.plans })
-      const keys = await keysOnDisk(config.identityDir)
-      return { lines: [...lines, `trust   ${signing}`, `keys    ${keys}`], exitCode: 0 }
+      return { lines: [...lines, ...(await identityLines(config))], exitCode: 0 }
     }
     case 'why':
       return { lines: whyLines(await peekState(statePath(config)), Date.now()), exitCode: 0 }
     case 'check':
-      return check(config, signal)
+      return check(asked)
     case 'health':
-      return health(options)
+      return health(asked)
   }
+}
+
+/** Whom the host believes, and how it keeps what it is known by. */
+async function identityLines(config: AgentConfig): Promise<readonly string[]> {
+  const signing = await signingOnDisk(trustPath(config)).catch((error: Error) => error.message)
+  return [`trust   ${signing}`, `keys    ${await keysOnDisk(config.identityDir)}`]
 }
 
 const ONLY_REPORTS = 'this host only reports what it runs (driver: report-only), and is never updated'
 
-async function answerObserved(command: LocalCommand, signal: AbortSignal): Promise<Answer> {
+async function answerObserved(command: LocalCommand, { config, signal }: LocalOptions): Promise<Answer> {
   switch (command) {
-    case 'status':
-      return { lines: systemLines(await openSystemObserver({ root: '/' })(signal)), exitCode: 0 }
+    case 'status': {
+      const lines = systemLines(await openSystemObserver({ root: '/' })(signal))
+      return { lines: [...lines, ...(await identityLines(config))], exitCode: 0 }
+    }
     case 'why':
     case 'check':
     case 'health':
@@ -69,19 +83,17 @@ function trustPath({ stateDir }: AgentConfig): string {
   return join(stateDir, 'trust.jsonl')
 }
 
-async function statusOf({ host }: AgentConfig, signal: AbortSignal): Promise<Status | null> {
+async function statusOf({ config: { host }, signal }: Asked): Promise<Status | null> {
   if (host.driver !== 'container-snap') return null
   const { command, env } = host
   return readStatus(containerSnapProgram({ command, sysroot: openMachine(host).sysroot, env }), signal)
 }
 
 /** The checks of the plan, once and now. */
-async function check(config: FollowingConfig, signal: AbortSignal): Promise<Answer> {
-  const state = await peekState(statePath(config))
+async function check({ config, signal }: Asked): Promise<Answer> {
   const { host } = config
-  if (state === null || state.accepted === null) {
-    return { lines: ['no plan has come yet'], exitCode: 0 }
-  }
+  const state = await peekState(statePath(config))
+  if (state === null || state.accepted === null) return { lines: ['no plan has come yet'], exitCode: 0 }
   const { health: policy, image } = state.accepted
   const driver = await openHost(host, config.stateDir)
   const network = await networkOnDisk(config, signal)
@@ -114,10 +126,10 @@ async function networkOnDisk(config: FollowingConfig, signal: AbortSignal): Prom
   }
 }
 
-async function health({ config, agentWithinMs, signal }: LocalOptions): Promise<Answer> {
-  if (config.host.driver !== 'container-snap')
-    return { lines: ['a simulated host is never on trial'], exitCode: 0 }
-  const opinion = await awaitVerdict({ config, machine: openMachine(config.host), agentWithinMs, signal })
+async function health({ config, agentWithinMs, signal }: Asked): Promise<Answer> {
+  const { host } = config
+  if (host.driver === 'simulated') return { lines: ['a simulated host is never on trial'], exitCode: 0 }
+  const opinion = await awaitVerdict({ config, machine: openMachine(host), agentWithinMs, signal })
   if (opinion.kind === 'waiting') return { lines: ['stopped before the verdict'], exitCode: 0 }
   return { lines: [opinion.message], exitCode: opinion.kind === 'passed' ? 0 : 1 }
 }
