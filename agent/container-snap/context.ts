@@ -1,3 +1,4 @@
+import type { Asker } from './asker.ts'
 import type { StorePaths } from './store/paths.ts'
 
 /** What every command gets from main.ts. */
@@ -7,6 +8,7 @@ export type Context = {
   /** The user's registries.conf, where the environment names another than the system's. */
   registriesConf: string | undefined
   json: boolean
+  asker: () => Promise<Asker>
   /** Writes one line to stdout at once; for progress only, results are returned. */
   emit: (line: string) => void
   /** Shown on stderr with --verbose. */

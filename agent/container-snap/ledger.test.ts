@@ -31,6 +31,7 @@ const full: Ledger = {
   selected: { subvolumeUuid: 'v', imageId: 'a' },
   activating: { subvolumeUuid: 'u', activation: 3, bootId: 'b' },
   activations: 3,
+  moved: { id: 'm', to: 'l-work1', digest: 'd', user: 'kim', command: 'rollback', at: 't' },
 }
 
 describe('the ledger file', () => {
@@ -63,8 +64,8 @@ describe('the ledger file', () => {
     await expect(saveLedger(join(directory, 'no/folder.json'), full)).rejects.toThrow('write the ledger')
   })
 
-  test('of a program that knew no activations is taken as it is', () => {
-    const { activating: _activating, activations: _activations, ...rest } = full
+  test('of a program that knew neither activations nor moves is taken as it is', () => {
+    const { activating: _activating, activations: _activations, moved: _moved, ...rest } = full
     const [deployment] = full.deployments
     const { stagedAt: _stagedAt, activation: _activation, blessedAt: _blessedAt, ...older } = deployment ?? {}
     const creating = { name: 'l-work2', imageId: 'a' }
@@ -73,6 +74,7 @@ describe('the ledger file', () => {
       ...full,
       activating: null,
       activations: 0,
+      moved: null,
       creating: { ...creating, purpose: 'copy' },
     })
   })

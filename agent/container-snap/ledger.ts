@@ -42,6 +42,18 @@ export type Activating = {
   bootId: string
 }
 
+/** What a person made boot next. */
+export type Move = {
+  id: string
+  /** The deployment. */
+  to: string
+  /** Empty where nobody knows of which image it is. */
+  digest: string
+  user: string
+  command: string
+  at: string
+}
+
 /** Written before a pull starts and taken away when its image is ready. */
 export type PullIntent = {
   digest: string
@@ -66,6 +78,8 @@ export type Ledger = {
   activating: Activating | null
   /** Number of the last activation on this host; it only grows. */
   activations: number
+  /** The last change of what boots, where a person asked for it; null where the agent did, or nobody yet. */
+  moved: Move | null
 }
 
 export const emptyLedger: Ledger = {
@@ -77,6 +91,7 @@ export const emptyLedger: Ledger = {
   selected: null,
   activating: null,
   activations: 0,
+  moved: null,
 }
 
 type FieldKind = 'text' | 'texts' | 'number' | 'flag' | 'text-or-null' | 'number-or-null'
@@ -109,11 +124,12 @@ const shapes = {
   creating: { name: 'text', imageId: 'text', purpose: 'text' },
   selected: { subvolumeUuid: 'text', imageId: 'text' },
   activating: { subvolumeUuid: 'text', activation: 'number', bootId: 'text' },
+  moved: { id: 'text', to: 'text', digest: 'text', user: 'text', command: 'text', at: 'text' },
 } as const satisfies Record<string, Shape>
 
 /** What the absence of a field means that came after the first ledgers; a ledger without it is not damaged. */
 const added = {
-  ledger: { activating: null, activations: 0 },
+  ledger: { activating: null, activations: 0, moved: null },
   deployment: { stagedAt: null, activation: null, blessedAt: null, bad: null, source: null },
   creating: { purpose: 'copy' },
 } as const
@@ -151,7 +167,7 @@ function allFit(value: unknown, shape: Shape): boolean {
 }
 
 function isSound(fields: Readonly<Record<string, unknown>>): boolean {
-  const fitsOrNull = (name: 'creating' | 'selected' | 'activating'): boolean =>
+  const fitsOrNull = (name: 'creating' | 'selected' | 'activating' | 'moved'): boolean =>
     fields[name] === null || fits(fields[name], shapes[name])
   return (
     fields['version'] === 1 &&
@@ -161,6 +177,7 @@ function isSound(fields: Readonly<Record<string, unknown>>): boolean {
     fitsOrNull('creating') &&
     fitsOrNull('selected') &&
     fitsOrNull('activating') &&
+    fitsOrNull('moved') &&
     typeof fields['activations'] === 'number'
   )
 }

@@ -1,3 +1,5 @@
+import { askerOf } from './asker.ts'
+import type { AskerSigns } from './asker.ts'
 import { parseArguments, usage } from './arguments.ts'
 import { commands, needsStore } from './commands/table.ts'
 import type { Context } from './context.ts'
@@ -15,7 +17,7 @@ async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
 }
 
 /** The environment's part of it; only tests give a failpoint. */
-export type Surroundings = {
+export type Surroundings = AskerSigns & {
   registriesConf: string | undefined
   failpoint?: (name: string) => Promise<void>
 }
@@ -40,6 +42,7 @@ export async function runProgram(surroundings: Surroundings): Promise<number> {
     const { values } = parsed
     const context: Context = {
       ...surroundings,
+      asker: () => askerOf(surroundings),
       paths: storePaths(values.sysroot ?? '/'),
       signal: abort.signal,
       json: values.json ?? false,

@@ -30,12 +30,14 @@ const NO_SPACE = 8
 const NO_SUCH_PROGRAM = 127
 /** What a killed agent left behind must not move the default after the next one has looked at it. */
 const ENDS_WITH_AGENT = ['setpriv', '--pdeathsig', 'TERM', '--'] as const
+/** So that what a person asks for can be told from what the agent does. */
+const ASKED_BY = { CONTAINER_SNAP_ASKED_BY: 'agent' } as const
 const QUICK_TIMEOUT_MS = 2 * 60_000
 
 export function containerSnapProgram({ command, sysroot, env }: ProgramOptions): Call {
   const place = sysroot === null ? [] : ['--sysroot', sysroot]
   return async (arguments_, { code, attempt, ...options }) => {
-    const settings = { timeoutMs: QUICK_TIMEOUT_MS, ...options, attempt, env }
+    const settings = { timeoutMs: QUICK_TIMEOUT_MS, ...options, attempt, env: { ...env, ...ASKED_BY } }
     const result = await execute([...ENDS_WITH_AGENT, command, ...place, ...arguments_], settings)
     if (result.exitCode === 0) return result.stdout
     if (result.exitCode === NO_SUCH_PROGRAM) {

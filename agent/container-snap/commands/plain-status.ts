@@ -8,11 +8,17 @@ export function plainStatus(status: Status): string {
     `current  ${status.current?.id ?? '(no deployment)'}`,
     `default  ${status.default?.id ?? '(no deployment)'}`,
     `rollback ${status.rollback?.id ?? '(nothing has proven itself)'}`,
+    ...movedLines(status),
   ]
   const rows = status.deployments
     .toSorted((a, b) => (b.activation ?? 0) - (a.activation ?? 0))
     .flatMap((deployment) => rowsOf(status, deployment))
   return `${[...pointers, '', ...rows].join('\n').trimEnd()}\n`
+}
+
+function movedLines({ moved }: Status): string[] {
+  if (moved === null) return []
+  return [`moved    to ${moved.to} by ${moved.user} with ${moved.command}, ${moved.at}`]
 }
 
 function rowsOf(status: Status, deployment: Deployment): string[] {

@@ -1,4 +1,5 @@
 import type { Loader } from '../boot/loader.ts'
+import type { Move } from '../ledger.ts'
 
 export type Deployment = {
   id: string
@@ -30,5 +31,7 @@ export type Status = {
   rollback: Deployment | null
   /** The last activation, until a boot has shown what came of it. */
   activated: { id: string; activation: number; bootId: string } | null
+  /** The last change of what boots, where a person asked for it. */
+  moved: Move | null
   deployments: readonly Deployment[]
 }

@@ -36,6 +36,7 @@ export async function status(context: Context): Promise<string> {
       activating === null || activated === null
         ? null
         : { id: activated.id, activation: activating.activation, bootId: activating.bootId },
+    moved: view.ledger.moved,
     deployments: shown.flatMap((snapshot) => deploymentOf(known, snapshot) ?? []),
   }
   return context.json ? jsonLine(result) : plainStatus(result)

@@ -1,10 +1,12 @@
 import type { Loader } from '../boot/loader.ts'
+import type { Asker } from '../asker.ts'
 import type { Context } from '../context.ts'
 import { SnapError } from '../errors.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { currentSnapshot, defaultSnapshot } from '../store/snapshots.ts'
 import { activateSnapshot } from './activation.ts'
 import { bootDeployment, recordOf, withRecord } from './boot-deployment.ts'
+import { withMove } from './move.ts'
 import { activatedSnapshot, requireRollbackTarget } from './targets.ts'
 
 export type RollbackRequest = {
@@ -12,6 +14,7 @@ export type RollbackRequest = {
   target: Snapshot | null
   /** Why what we go away from must not be booted again; null where it may. */
   reason: string | null
+  asker: Asker
 }
 
 export type RolledBack = { id: string; activation: number | null; bad: string | null }
@@ -24,7 +27,7 @@ export async function rollBack(
   context: Context,
   loader: Loader,
   view: View,
-  { target: asked, reason }: RollbackRequest,
+  { target: asked, reason, asker }: RollbackRequest,
 ): Promise<RolledBack> {
   const target = asked ?? requireRollbackTarget(view)
   const left = leftBehind(view, target)
@@ -33,7 +36,12 @@ export async function rollBack(
   const done =
     left === null
       ? { activation: recordOf(view, target)?.activation ?? null, view: marked }
-      : await activateSnapshot(context, loader, marked, target)
+      : await activateSnapshot(
+          context,
+          loader,
+          withMove(marked, target, { asker, command: 'rollback' }),
+          target,
+        )
   if (bad !== null) await loader.markBad(await bootDeployment(done.view, bad))
   await context.failpoint?.('entry-marked-bad')
   return { id: target.id, activation: done.activation, bad: bad?.id ?? null }

@@ -17,4 +17,11 @@ async function failpoint(name: string): Promise<void> {
   await new Promise(() => {})
 }
 
-exit(await runProgram({ registriesConf: env['CONTAINERS_REGISTRIES_CONF'] || undefined, failpoint }))
+exit(
+  await runProgram({
+    registriesConf: env['CONTAINERS_REGISTRIES_CONF'] || undefined,
+    askedBy: env['CONTAINER_SNAP_ASKED_BY'],
+    sudoUser: env['SUDO_USER'],
+    failpoint,
+  }),
+)
