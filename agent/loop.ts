@@ -4,6 +4,7 @@ import type { Network } from './checks.ts'
 import type { Contact } from './contact.ts'
 import type { Believed } from './identity/trust.ts'
 import type { HostDriver } from './hosts/host-driver.ts'
+import { lookUntilStopped } from './looking.ts'
 import type { Mail, Mailbox } from './mailbox.ts'
 import { accept } from './plans/accept.ts'
 import { toAcceptedPlan } from './plans/accepted-plan.ts'
@@ -30,6 +31,8 @@ export type LoopOptions = {
   /** Default: nobody to ask, so that no image can lose it. */
   readonly network?: Network
   readonly checkIntervalMs: number
+  /** Between two looks at what boots next. Default: one minute. */
+  readonly lookEveryMs?: number
   /** Called with every state, after it is on disk. */
   readonly onState: (state: State) => void
   /** Default: nobody is told. */
@@ -39,6 +42,7 @@ export type LoopOptions = {
   readonly signal: AbortSignal
 }
 
+const LOOK_EVERY_MS = 60_000
 const INSPECT_RETRY = { baseMs: 1_000, maxMs: 60_000 }
 
 type Inspected = Omit<HostFacts, 'evidence'>
@@ -51,9 +55,22 @@ type Running = { readonly abort: AbortController; readonly ended: Promise<void> 
  * `Rebooted`: the host runs again under another boot id, and all must be read anew.
  */
 export async function runBoot(options: LoopOptions): Promise<'Rebooted' | 'Stopped'> {
-  const { mailbox, signal } = options
+  const { signal } = options
   const facts = await inspectUntilDone(options)
   if (facts === null) return 'Stopped'
+  const over = new AbortController()
+  const { lookEveryMs = LOOK_EVERY_MS } = options
+  const looking = lookUntilStopped({ ...options, lookEveryMs }, facts, AbortSignal.any([signal, over.signal]))
+  try {
+    return await live(options, facts)
+  } finally {
+    over.abort()
+    await looking
+  }
+}
+
+async function live(options: LoopOptions, facts: Inspected): Promise<'Rebooted' | 'Stopped'> {
+  const { mailbox, signal } = options
   let state = await loadState(options, facts)
   let running: Running | null = null
   let event: Event | null = resume(state, { ...facts, evidence: await evidenceOf(options, state, facts) })
@@ -127,8 +144,8 @@ async function loadState({ statePath, log }: LoopOptions, facts: Inspected): Pro
   return restart(fresh, content.salvaged)
 }
 
-/** The image that runs is not on trial any more, whatever the file said. */
-function restart(fresh: State, { deniedDigests, ...salvaged }: Salvaged): State {
+/** The image that runs is not on trial any more, whatever the file said; what a person moved may still be theirs. */
+function restart({ firstMove: _move, ...fresh }: State, { deniedDigests, ...salvaged }: Salvaged): State {
   const running = fresh.booted.current?.digest
   return { ...fresh, ...salvaged, deniedDigests: deniedDigests.filter((digest) => digest !== running) }
 }
@@ -191,6 +208,7 @@ async function stop(running: Running | null): Promise<void> {
 function toEvent(options: LoopOptions, state: State, mail: Mail): Event | null {
   switch (mail.kind) {
     case 'result':
+    case 'looked':
       return mail.event
     case 'timer':
       return { kind: 'timer' }

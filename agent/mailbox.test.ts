@@ -22,6 +22,16 @@ test('unread plans are bounded, and the newest to arrive stay', async () => {
   expect(read).toEqual(['93', '94', '95', '96', '97', '98', '99', '100'])
 })
 
+test('of what was seen of the machine only the newest is read, before any plan', async () => {
+  const mailbox = openMailbox()
+  const looked = (bootId: string) =>
+    ({ kind: 'looked', facts: { bootId, current: null, default: null, deployments: [] } }) as const
+  mailbox.putPlan(plan('1'))
+  for (const bootId of ['a', 'b']) mailbox.putLook(looked(bootId))
+  expect(await mailbox.next(null, never)).toEqual({ kind: 'looked', event: looked('b') })
+  expect((await mailbox.next(null, never))?.kind).toBe('plan')
+})
+
 test('a result is read before any plan', async () => {
   const mailbox = openMailbox()
   mailbox.putPlan(plan('1'))

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ResultEvent } from './update/types.ts'
+import type { Event, ResultEvent } from './update/types.ts'
 
 export type Mail =
   | { readonly kind: 'result'; readonly event: ResultEvent }
   | { readonly kind: 'plan'; readonly bytes: Uint8Array }
+  | { readonly kind: 'looked'; readonly event: LookedEvent }
   | { readonly kind: 'timer' }
+
+export type LookedEvent = Extract<Event, { kind: 'looked' }>
 
 export type Mailbox = {
   /** There is at most one operation, so there is at most one result. */
@@ -15,6 +18,8 @@ export type Mailbox = {
    * Of more than {@link PLANS_MAX} the oldest to arrive is dropped.
    */
   putPlan(bytes: Uint8Array): void
+  /** Only the last look counts. */
+  putLook(event: LookedEvent): void
   /** Next mail, results first; `timer` at `wakeAtMs` (wall clock) when nothing else came; null when `signal` fires. */
   next(wakeAtMs: number | null, signal: AbortSignal): Promise<Mail | null>
 }
@@ -26,10 +31,16 @@ const PLANS_MAX = 8
 export function openMailbox(): Mailbox {
   const results: ResultEvent[] = []
   const plans: Uint8Array[] = []
+  let look: LookedEvent | null = null
   let arrived = new AbortController()
   const take = (): Mail | null => {
     const event = results.shift()
     if (event !== undefined) return { kind: 'result', event }
+    if (look !== null) {
+      const looked = look
+      look = null
+      return { kind: 'looked', event: looked }
+    }
     const bytes = plans.shift()
     return bytes === undefined ? null : { kind: 'plan', bytes }
   }
@@ -41,6 +52,10 @@ export function openMailbox(): Mailbox {
     putPlan: (bytes) => {
       plans.push(bytes)
       if (plans.length > PLANS_MAX) plans.shift()
+      arrived.abort()
+    },
+    putLook: (event) => {
+      look = event
       arrived.abort()
     },
     next: async (wakeAtMs, signal) => {

@@ -80,12 +80,24 @@ describe('the state file', () => {
   it('of a newer agent is set aside, and what must not be forgotten is kept', async () => {
     const { disk } = worldIn('Verifying', acceptedPlan('3', { deny: [digestOf('old')] }))
     const floors = [{ manifestDigest: digestOf('2'), version: '2', rollout: 'edge-2' }]
-    const newer = { ...disk, floors, version: 2, accepted: { ...disk.accepted, extra: 1 }, more: true }
+    const newer = {
+      ...disk,
+      floors,
+      firstMove: 'm0',
+      version: 2,
+      accepted: { ...disk.accepted, extra: 1 },
+      more: true,
+    }
     await writeState(path, disk)
     await writeFile(path, JSON.stringify(newer))
     expect(await readState(path, NOW_MS)).toMatchObject({
       kind: 'damaged',
-      salvaged: { accepted: disk.accepted, deniedDigests: [digestOf('old'), digestOf('3')], floors },
+      salvaged: {
+        accepted: disk.accepted,
+        deniedDigests: [digestOf('old'), digestOf('3')],
+        floors,
+        firstMove: 'm0',
+      },
     })
   })
 

@@ -17,13 +17,14 @@ export type StateFileContent =
     }
 
 /** What must outlive a state file that cannot be read as a whole. */
-export type Salvaged = Pick<State, 'accepted' | 'deniedDigests' | 'floors'>
+export type Salvaged = Pick<State, 'accepted' | 'deniedDigests' | 'floors' | 'firstMove'>
 
 const LooseImage = z.object({ digest: z.string() })
 const LooseState = z.object({
   accepted: AcceptedPlan.loose().nullable().catch(null),
   deniedDigests: z.array(z.string()).catch([]),
   floors: Floors.optional().catch(undefined),
+  firstMove: z.string().optional().catch(undefined),
   at: z
     .object({ commit: z.object({}), plan: z.object({ image: LooseImage }) })
     .nullable()
@@ -37,13 +38,14 @@ const LooseState = z.object({
 function salvage(document: unknown): Salvaged {
   const parsed = LooseState.safeParse(document)
   if (!parsed.success) return { accepted: null, deniedDigests: [] }
-  const { accepted, deniedDigests, at, floors } = parsed.data
+  const { accepted, deniedDigests, at, firstMove, floors } = parsed.data
   const onTrial = at === null ? [] : [at.plan.image.digest]
   const known = accepted === null ? null : AcceptedPlan.strip().parse(accepted)
   return {
     accepted: known,
     deniedDigests: [...new Set([...deniedDigests, ...onTrial])],
     ...(floors !== undefined && { floors }),
+    ...(firstMove !== undefined && { firstMove }),
   }
 }
 

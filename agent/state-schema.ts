@@ -51,6 +51,7 @@ export const AcceptedPlan = z.strictObject({
   allow: z.array(z.string()).exactOptional(),
   lint: z.enum(['Enforce', 'Warn']).exactOptional(),
   guard: Guard.exactOptional(),
+  resumed: z.string().exactOptional(),
 })
 const FailedChecks = z.array(z.strictObject({ name: z.string(), detail: z.string() }))
 const Failure = z.strictObject({
@@ -117,6 +118,13 @@ const Deployment = z
     manifestDigest: z.string().nullable(),
   })
   .nullable()
+const LocalMove = z.strictObject({
+  id: z.string(),
+  user: z.string(),
+  command: z.string(),
+  atMs: z.int(),
+  digest: z.string().nullable(),
+})
 export const StateDocument: z.ZodType<State> = z.strictObject({
   version: z.literal(1),
   accepted: AcceptedPlan.nullable(),
@@ -134,6 +142,8 @@ export const StateDocument: z.ZodType<State> = z.strictObject({
   etcConflicts: z.array(z.string()),
   lintFindings: z.array(z.string()).exactOptional(),
   floors: Floors.exactOptional(),
+  moved: LocalMove.exactOptional(),
+  firstMove: z.string().exactOptional(),
   deniedDigests: z.array(z.string()),
   operation: z.int(),
 })

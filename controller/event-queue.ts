@@ -108,6 +108,7 @@ function sameThing(event: RolloutEvent): string | null {
     case 'abort':
     case 'rollback':
     case 'retry':
+    case 'resumeHost':
     case 'measured':
     case 'deny':
     case 'allow':

@@ -82,6 +82,8 @@ export const Plan = z.strictObject({
   signatures: PlanSignatures.optional(),
   /** Permits of the approvers, each an envelope of its own; absent: none. See permit.ts. */
   permits: z.array(z.string().max(PERMIT_MAX_BYTES)).max(PLAN_PERMITS_MAX).optional(),
+  /** A host on which a person chose what boots takes no step until this names that very choice; absent: none. */
+  resumed: z.string().min(1).max(64).optional(),
   source: z.strictObject({ commit: z.string().max(64) }),
 })
 export type Plan = z.infer<typeof Plan>

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { AgentError } from '../errors.ts'
-import type { Deployment } from '../update/facts.ts'
+import type { Deployment, LocalMove } from '../update/facts.ts'
 import type { Call } from './container-snap-program.ts'
 
 const KnownDeployment = z.object({
@@ -23,12 +23,24 @@ const Status = z.object({
   default: z.object({ id: z.string() }).nullable(),
   /** The last activation, until it was blessed or left. */
   activated: z.object({ id: z.string(), bootId: z.string() }).nullable(),
+  /** Absent in programs of before it was kept. */
+  moved: z
+    .object({
+      id: z.string().min(1).max(64),
+      digest: z.string(),
+      user: z.string().max(64),
+      command: z.string().max(32),
+      at: z.iso.datetime(),
+    })
+    .nullable()
+    .default(null),
   deployments: z.array(KnownDeployment),
 })
 export type Status = {
   readonly current: KnownDeployment | null
   readonly default: KnownDeployment | null
   readonly activated: { readonly id: string; readonly bootId: string } | null
+  readonly moved?: LocalMove
   readonly deployments: readonly KnownDeployment[]
 }
 
@@ -41,9 +53,15 @@ export async function readStatus(call: Call, signal: AbortSignal): Promise<Statu
     const found = z.prettifyError(parsed.error).slice(0, 300)
     throw new AgentError('InspectFailed', `${attempt}: ${found}`)
   }
-  const { current, default: next, activated, deployments } = parsed.data
+  const { current, default: next, activated, moved, deployments } = parsed.data
   const find = (root: { id: string } | null) => deployments.find(({ id }) => id === root?.id) ?? null
-  return { current: find(current), default: find(next), activated, deployments }
+  return { current: find(current), default: find(next), activated, deployments, ...toMove(moved) }
+}
+
+function toMove(moved: z.infer<typeof Status>['moved']): { readonly moved?: LocalMove } {
+  if (moved === null) return {}
+  const { id, digest, user, command, at } = moved
+  return { moved: { id, user, command, atMs: Date.parse(at), digest: digest || null } }
 }
 
 /** The program says an empty string where it does not know. */

@@ -59,6 +59,7 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
           bad: known.bad,
           ...(known.version !== undefined && { version: known.version }),
         })),
+        ...(status.moved !== undefined && { moved: status.moved }),
       }
     },
     evidence: (fallen, signal) => collectEvidence(call, machine, fallen, signal),

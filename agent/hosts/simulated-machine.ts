@@ -20,6 +20,17 @@ const SimulatedMachine = z.strictObject({
   tryingId: z.string().nullable().default(null),
   /** Boot during which it was activated. */
   triedBootId: z.string().default(''),
+  /** What a person made boot next. */
+  moved: z
+    .strictObject({
+      id: z.string(),
+      user: z.string(),
+      command: z.string(),
+      atMs: z.int(),
+      digest: z.string().nullable(),
+    })
+    .nullable()
+    .default(null),
   nextNumber: z.int(),
   pulled: z.array(z.string()),
   deployments: z.array(SimulatedDeployment),
@@ -36,6 +47,7 @@ export function newMachine(seed: Seed): SimulatedMachine {
     defaultId: deploymentId,
     tryingId: null,
     triedBootId: '',
+    moved: null,
     nextNumber: 2,
     pulled: [],
     deployments: [{ deploymentId, ...seed, blessed: true, bad: null }],
@@ -94,6 +106,7 @@ export function factsOf(machine: SimulatedMachine): Omit<HostFacts, 'evidence'> 
     current: find(machine.currentId),
     default: find(machine.defaultId),
     deployments: machine.deployments,
+    ...(machine.moved !== null && { moved: machine.moved }),
   }
 }
 

@@ -106,6 +106,7 @@ function moves(path: string, write: Write, pause: (signal: AbortSignal) => Promi
         defaultId: deploymentId,
         tryingId: deploymentId,
         triedBootId: machine.bootId,
+        moved: null,
       })
     },
     rollback: async (deploymentId, bad, signal) => {
@@ -113,7 +114,7 @@ function moves(path: string, write: Write, pause: (signal: AbortSignal) => Promi
       const machine = await readWith(path, deploymentId, 'RollbackFailed')
       const leftId = machine.currentId === deploymentId ? machine.tryingId : machine.currentId
       const left = bad === null || leftId === null ? machine : marked(machine, leftId, { bad })
-      await write({ ...left, defaultId: deploymentId, tryingId: null })
+      await write({ ...left, defaultId: deploymentId, tryingId: null, moved: null })
     },
     bless: async (deploymentId, signal) => {
       await pause(signal)

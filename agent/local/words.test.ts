@@ -54,6 +54,23 @@ describe('what a host says of itself', () => {
     )
   })
 
+  it('says who chose what it boots, before anything that a plan wants', () => {
+    const { disk } = worldIn('Healthy')
+    const moved = { id: 'm1', user: 'kim', command: 'rollback', atMs: 0, digest: digestOf('1') }
+    expect(whyLines({ ...disk, moved }, NOW_MS)).toEqual([
+      `Drifted(local): kim made ${digestOf('1')} boot with container-snap rollback, 1970-01-01T00:00:00.000Z`,
+      '  the agent leaves it so, and takes no step until "bootfleet resume host/NAME" lets it go on',
+    ])
+    expect(whyLines({ ...disk, moved: { ...moved, digest: null } }, NOW_MS)[0]).toContain(
+      'an image that nobody',
+    )
+    expect(statusLines({ ...disk, moved }, null, at(0))).toContain(
+      'moved   by kim with container-snap rollback, 1970-01-01T00:00:00.000Z',
+    )
+    const accepted = acceptedPlan('1', { resumed: 'm1' })
+    expect(whyLines({ ...disk, accepted, moved }, NOW_MS)[0]).toContain('nothing: the image of the plan runs')
+  })
+
   it('says first why it is not where its plan wants it', () => {
     const why = (phase: Parameters<typeof worldIn>[0], plan = acceptedPlan('1')) =>
       whyLines(worldIn(phase, plan).disk, NOW_MS).join('\n')

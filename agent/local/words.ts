@@ -1,6 +1,7 @@
 import type { ObservedSystem } from '../hosts/report-only.ts'
 import type { Status } from '../hosts/container-snap-status.ts'
 import { staleSinceMs } from '../plans/staleness.ts'
+import type { LocalMove } from '../update/facts.ts'
 import type { AcceptedPlan, Failure, State } from '../update/types.ts'
 
 type Known = Status['deployments'][number]
@@ -45,7 +46,7 @@ function deployment(known: Known | null): string {
 }
 
 function stateLines(
-  { accepted, at, phaseEnteredAtMs, etcConflicts, lintFindings = [] }: State,
+  { accepted, at, phaseEnteredAtMs, etcConflicts, lintFindings = [], moved }: State,
   nowMs: number,
 ): readonly string[] {
   const plan = 'plan' in at ? at.plan : accepted
@@ -53,6 +54,11 @@ function stateLines(
     plan === null ? 'plan    none yet' : `plan    ${planWords(plan)}`,
     `phase   ${at.phase} for ${duration(nowMs - phaseEnteredAtMs)}`,
     ...('failure' in at ? [`failure ${at.failure.code}: ${at.failure.message}`] : []),
+    ...(moved === undefined
+      ? []
+      : [
+          `moved   by ${moved.user} with container-snap ${moved.command}, ${new Date(moved.atMs).toISOString()}`,
+        ]),
     ...etcConflicts.map((path) => `etc     ${path} was changed here and in the image; the host's was kept`),
     ...lintFindings.map((finding) => `lint    ${finding}`),
   ]
@@ -75,7 +81,8 @@ function planWords({ image, rollout, attempt }: AcceptedPlan): string {
 /** The first thing that keeps the host from what its plan wants, or that it is kept from nothing. */
 export function whyLines(state: State | null, nowMs: number): readonly string[] {
   if (state === null) return ['the agent has never run here: is bootfleet-agent.service started?']
-  const { at, accepted } = state
+  const { at, accepted, moved } = state
+  if (moved !== undefined && accepted?.resumed !== moved.id) return movedLines(moved)
   if ('failure' in at) return failureLines(at.failure)
   if ('retry' in at) return [retryLine(at.phase, at.retry, nowMs)]
   switch (at.phase) {
@@ -92,6 +99,15 @@ export function whyLines(state: State | null, nowMs: number): readonly string[] 
     case 'Healthy':
       return ['nothing: the image of the plan runs and is healthy']
   }
+}
+
+/** As the controller calls it. */
+function movedLines({ atMs, command, digest, user }: LocalMove): readonly string[] {
+  const what = digest ?? 'an image that nobody knows'
+  return [
+    `Drifted(local): ${user} made ${what} boot with container-snap ${command}, ${new Date(atMs).toISOString()}`,
+    '  the agent leaves it so, and takes no step until "bootfleet resume host/NAME" lets it go on',
+  ]
 }
 
 function failureLines({ code, message, failedChecks, evidence }: Failure): readonly string[] {

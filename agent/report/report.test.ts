@@ -39,6 +39,20 @@ describe('a report', () => {
     expect(report(world).defaultDigest).toBe('')
   })
 
+  it('says who chose what boots, where it was a person', () => {
+    const world = worldIn('Healthy')
+    expect(report(world).localMove).toBeUndefined()
+    const moved = { id: 'm1', user: 'kim', command: 'switch', atMs: 7, digest: null }
+    world.disk = { ...world.disk, moved }
+    expect(report(world).localMove).toMatchObject({
+      id: 'm1',
+      user: 'kim',
+      command: 'switch',
+      atMs: 7n,
+      digest: '',
+    })
+  })
+
   it('says what in /etc was changed on both sides', () => {
     const world = newWorld()
     world.disk = { ...world.disk, etcConflicts: ['/etc/motd'] }

@@ -1,6 +1,6 @@
 import { resume } from '../update/resume.ts'
 import { step } from '../update/step.ts'
-import type { Deployment, HostFacts, KnownDeployment } from '../update/facts.ts'
+import type { Deployment, HostFacts, KnownDeployment, LocalMove } from '../update/facts.ts'
 import type {
   AcceptedPlan,
   Effect,
@@ -23,6 +23,8 @@ export type HostModel = {
   activations: string[]
   /** Activated, and not booted since. */
   tryingId: string | null
+  /** By a person. */
+  moved?: LocalMove | undefined
 }
 
 export function newHost(version = '0.0.0'): HostModel {
@@ -64,6 +66,7 @@ export function factsOf(host: HostModel): HostFacts {
     default: find(host.defaultId),
     deployments: host.deployments,
     evidence: fallen.map(({ deploymentId }) => `${deploymentId} was tried`),
+    ...(host.moved !== undefined && { moved: host.moved }),
   }
 }
 
@@ -105,6 +108,7 @@ export function perform(host: HostModel, effect: Effect, behaviour: Behaviour): 
       return { kind: 'staged', operation, deploymentId: made.deploymentId, etcConflicts: [] }
     }
     case 'activate':
+      host.moved = undefined
       host.activations.push(effect.deploymentId)
       host.defaultId = effect.deploymentId
       host.tryingId = effect.deploymentId
@@ -117,6 +121,7 @@ export function perform(host: HostModel, effect: Effect, behaviour: Behaviour): 
       if (effect.bad !== null && left !== null) mark(host, left, { bad: effect.bad })
       host.defaultId = effect.deploymentId
       host.tryingId = null
+      host.moved = undefined
       return { kind: 'restored', operation }
     }
     case 'reboot':

@@ -58,11 +58,11 @@ function proceed(state: State, at: Preparing, plan: AcceptedPlan, nowMs: number)
   switch (at.phase) {
     case 'Downloading':
     case 'Staging':
-      return mayStage(plan, nowMs) ? stay(next) : abandon(state, nowMs)
+      return mayStage(state, plan, nowMs) ? stay(next) : abandon(state, nowMs)
     case 'Ready':
-      return mayStage(plan, nowMs) ? stage(next, plan, nowMs) : stay(next)
+      return mayStage(state, plan, nowMs) ? stage(next, plan, nowMs) : stay(next)
     case 'Staged':
-      return mayActivate(plan, nowMs) ? activate(next, plan, at.targetDeploymentId, nowMs) : stay(next)
+      return mayActivate(state, plan, nowMs) ? activate(next, plan, at.targetDeploymentId, nowMs) : stay(next)
   }
 }
 
@@ -86,7 +86,9 @@ function begin(state: State, plan: AcceptedPlan, nowMs: number): Step {
     return stay(enter(state, { phase: 'Failed', plan, failure }, nowMs))
   }
   if (runs(state, plan)) return verify(state, plan, null, nowMs)
-  return mayStage(plan, nowMs) ? download(state, plan, nowMs) : stay(enter(state, { phase: 'Idle' }, nowMs))
+  return mayStage(state, plan, nowMs)
+    ? download(state, plan, nowMs)
+    : stay(enter(state, { phase: 'Idle' }, nowMs))
 }
 
 export function download(state: State, plan: AcceptedPlan, nowMs: number): Step {

@@ -14,6 +14,17 @@ export type KnownDeployment = Deployment & {
   readonly version?: string
 }
 
+/** A change of what boots that a person asked for on the machine, and nobody has made since. */
+export type LocalMove = {
+  readonly id: string
+  readonly user: string
+  /** Of container-snap. */
+  readonly command: string
+  readonly atMs: number
+  /** Of what was made to boot next; null: of an image that nobody knows. */
+  readonly digest: string | null
+}
+
 /** What the host says about itself: the only truth that `resume` trusts. */
 export type HostFacts = {
   readonly bootId: string
@@ -23,4 +34,6 @@ export type HostFacts = {
   readonly deployments: readonly KnownDeployment[]
   /** What was seen of the boots since an activation that something else came up after; a line each. */
   readonly evidence: readonly string[]
+  /** Absent: what boots next is the agent's choice, or the installer's. */
+  readonly moved?: LocalMove
 }

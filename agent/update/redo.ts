@@ -12,7 +12,7 @@ export function redo(state: State, at: Retrying | Verifying, nowMs: number): Ste
   switch (at.phase) {
     case 'Downloading':
     case 'Staging':
-      return mayStage(at.plan, nowMs) ? prepareAgain(state, at, nowMs) : abandon(state, nowMs)
+      return mayStage(state, at.plan, nowMs) ? prepareAgain(state, at, nowMs) : abandon(state, nowMs)
     case 'Activating':
       return activateAgain(state, at, nowMs)
     case 'Rebooting':
@@ -43,7 +43,8 @@ function prepareAgain(state: State, at: Preparing, nowMs: number): Step {
 
 /** The grant bounds the start of every try, and the newest plan of the same image holds it. */
 function activateAgain(state: State, at: Committing, nowMs: number): Step {
-  const granted = state.accepted?.image.digest === at.plan.image.digest && mayActivate(state.accepted, nowMs)
+  const granted =
+    state.accepted?.image.digest === at.plan.image.digest && mayActivate(state, state.accepted, nowMs)
   if (granted) {
     return start(running(state, at), { kind: 'activate', deploymentId: at.commit.targetDeploymentId })
   }

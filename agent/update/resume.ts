@@ -14,6 +14,7 @@ export function initialState(facts: Omit<HostFacts, 'evidence'>, nowMs: number):
     etcConflicts: [],
     deniedDigests: [],
     operation: 0,
+    ...(facts.moved !== undefined && { firstMove: facts.moved.id }),
   }
 }
 

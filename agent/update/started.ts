@@ -1,6 +1,7 @@
 import { abandon, advance, finish } from './advance.ts'
 import { checkRunning, probe, restored, rollBack, rolledBack } from './fall-back.ts'
 import { proven } from './floor.ts'
+import { left, noted } from './local-move.ts'
 import { leftUntil, redo } from './redo.ts'
 import { targetBooted } from './results.ts'
 import { deny, enter, failureOf, runs, start } from './transition.ts'
@@ -22,7 +23,9 @@ import type {
 
 /** Go on from whatever the host was found in; see `resume`. */
 export function onStarted(before: State, { facts, found }: StartedEvent, nowMs: number): Step {
-  const state = observe(before, facts)
+  const state = noted(observe(before, facts), facts)
+  const overtaken = left(before, state, nowMs)
+  if (overtaken !== null) return overtaken
   const { at } = state
   if (isBack(at)) return foundBack(state, at, nowMs)
   switch (at.phase) {

@@ -1,5 +1,6 @@
 import { abandon, advance } from './advance.ts'
 import { redo } from './redo.ts'
+import { onLooked } from './local-move.ts'
 import { onResult } from './results.ts'
 import { onStarted } from './started.ts'
 import { allow, deny, mayStage, stay } from './transition.ts'
@@ -34,6 +35,8 @@ export function step(state: State, event: Event, nowMs: number): Step {
       return onStarted(state, event, nowMs)
     case 'timer':
       return onTimer(state, nowMs)
+    case 'looked':
+      return onLooked(state, event.facts, nowMs)
     case 'downloaded':
     case 'staged':
     case 'activated':
@@ -47,7 +50,7 @@ export function step(state: State, event: Event, nowMs: number): Step {
 
 function onTimer(state: State, nowMs: number): Step {
   const { at } = state
-  if ((at.phase === 'Downloading' || at.phase === 'Staging') && !mayStage(at.plan, nowMs)) {
+  if ((at.phase === 'Downloading' || at.phase === 'Staging') && !mayStage(state, at.plan, nowMs)) {
     return abandon(state, nowMs)
   }
   if (!('retry' in at) || at.retry.atMs === null || nowMs < at.retry.atMs) return stay(state)

@@ -42,12 +42,18 @@ export function allow(state: State, plan: AcceptedPlan): State {
   return deniedDigests.length === state.deniedDigests.length ? state : { ...state, deniedDigests }
 }
 
-export function mayStage(plan: AcceptedPlan, nowMs: number): boolean {
-  return plan.stageUntilMs !== null && nowMs < plan.stageUntilMs
+/** A person chose what boots, and no plan says yet that it may choose again. */
+export function isHeldOff({ moved }: State, plan: AcceptedPlan): boolean {
+  return moved !== undefined && plan.resumed !== moved.id
+}
+
+export function mayStage(state: State, plan: AcceptedPlan, nowMs: number): boolean {
+  return !isHeldOff(state, plan) && plan.stageUntilMs !== null && nowMs < plan.stageUntilMs
 }
 
 /** A clock that was set back behind the plan itself cannot tell whether its lease is over. */
-export function mayActivate(plan: AcceptedPlan, nowMs: number): boolean {
+export function mayActivate(state: State, plan: AcceptedPlan, nowMs: number): boolean {
+  if (isHeldOff(state, plan)) return false
   if (nowMs + CLOCK_SKEW_MAX_MS < plan.issuedAtMs) return false
   return plan.activateUntilMs !== null && nowMs < plan.activateUntilMs
 }

@@ -1,4 +1,4 @@
-import type { HostFacts } from './facts.ts'
+import type { HostFacts, LocalMove } from './facts.ts'
 import type { Floor, Guard } from './floor.ts'
 import type { LintPolicy, Staged } from './staged.ts'
 
@@ -24,6 +24,8 @@ export type AcceptedPlan = {
   readonly lint?: LintPolicy
   /** Absent: the trust bundle names no approver, so that any version may follow. */
   readonly guard?: Guard
+  /** The local move after which an operator let the host go on; absent: none. */
+  readonly resumed?: string
 }
 
 export type Image = {
@@ -168,6 +170,10 @@ export type State = {
   readonly lintFindings?: readonly string[]
   /** What proved itself here, newest first; the others are the ways back. Absent: not known yet. */
   readonly floors?: readonly Floor[]
+  /** What a person made boot here: nothing that a plan grants is begun until one says that it may be. */
+  readonly moved?: LocalMove
+  /** Of the move that was there before the agent first looked, which is where it began. */
+  readonly firstMove?: string
   /** Digests that failed here or were denied by a plan; never run again, unless a later step's plan allows it. */
   readonly deniedDigests: readonly string[]
   /** Number of the operation last started; a result that names another one is void. */
@@ -202,6 +208,8 @@ export type FailedEvent = {
 export type Event =
   | { readonly kind: 'planAccepted'; readonly plan: AcceptedPlan }
   | { readonly kind: 'timer' }
+  /** Seen while the host runs, where what boots next or who chose it is not what it was. */
+  | { readonly kind: 'looked'; readonly facts: Omit<HostFacts, 'evidence'> }
   | StartedEvent
   | ResultEvent
 

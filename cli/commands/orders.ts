@@ -17,6 +17,8 @@ import {
   PauseRolloutResponseSchema,
   PromoteRolloutRequestSchema,
   PromoteRolloutResponseSchema,
+  ResumeHostRequestSchema,
+  ResumeHostResponseSchema,
   ResumeRolloutRequestSchema,
   ResumeRolloutResponseSchema,
   RetryRolloutRequestSchema,
@@ -45,6 +47,11 @@ export const orders = {
     request: ResumeRolloutRequestSchema,
     response: ResumeRolloutResponseSchema,
     method: (service: Service) => service.resumeRollout,
+  },
+  resumeHost: {
+    request: ResumeHostRequestSchema,
+    response: ResumeHostResponseSchema,
+    method: (service: Service) => service.resumeHost,
   },
   promoteRollout: {
     request: PromoteRolloutRequestSchema,

@@ -40,12 +40,21 @@ function addRolloutVerbs(program: Program, session: () => Session, end: End): vo
     })
   program
     .command('resume')
-    .description('lift a halt, or else let a paused rollout go on: its gate is judged again')
-    .argument('[target...]', fleetOrRollout)
+    .description(
+      'lift a halt, or else let a paused rollout go on; or a host on which somebody chose what boots',
+    )
+    .argument('[target...]', `${fleetOrRollout}, or host/NAME`)
     .option('--all', 'lift the halt of everything')
     .addOption(new Option('--reason <text>', why).default('', 'none'))
     .addOption(outputOption())
-    .addHelpText('after', example('resume edge', 'resume --all --reason "it was the switch"'))
+    .addHelpText(
+      'after',
+      example(
+        'resume edge',
+        'resume --all --reason "it was the switch"',
+        'resume host/till-17 --reason "the disk was changed"',
+      ),
+    )
     .action(async (words, options) => {
       end(await (await verbs()).runResume(session(), words, options))
     })

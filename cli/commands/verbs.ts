@@ -110,13 +110,18 @@ export async function runHalt(
   return order(session, options, orders.halt, { fleet, reason: options.reason })
 }
 
-/** A halt of all with --all; else a halt of the fleet, where there is one, or the pause of its rollout. */
+/** A halt of all with --all; what a person chose on a host; else a halt of the fleet, or the pause of its rollout. */
 export async function runResume(
   session: Session,
   words: readonly string[],
   options: VerbOptions,
 ): Promise<ExitStatus> {
-  if (options.all !== true) return runRolloutVerb(session, 'resume', { words, options })
+  if (options.all !== true) {
+    const { type, name } = parseTarget('resume', words, ['fleet', 'rollout', 'host'])
+    const { reason } = options
+    if (type === 'host') return order(session, options, orders.resumeHost, { host: name, reason })
+    return runRolloutVerb(session, 'resume', { words, options })
+  }
   if (words.length > 0) throw new CliError('BadUsage', 'resume takes a fleet or rollout, or --all, not both')
   return order(session, options, orders.unhalt, { fleet: '', reason: options.reason })
 }

@@ -45,6 +45,7 @@ const liveOfOption: Readonly<Record<string, Found>> = {
 const liveOfArgument: Readonly<Record<string, readonly LiveType[]>> = {
   'describe object': ['fleet', 'host', 'rollout'],
   'trace object': ['fleet', 'host'],
+  'resume target': ['fleet', 'rollout', 'host'],
   'retry target': ['fleet', 'rollout', 'host'],
 }
 const nothing = { candidates: [], live: [], isQualified: false } as const

@@ -1,6 +1,6 @@
 import type { RolloutVerb } from '../../controller/rollout/events.ts'
 import { isLeading, nowOf, start, stop, wipe } from './controller.ts'
-import { comeUp, endAgent, goDown, startAgent } from './host.ts'
+import { comeUp, endAgent, goDown, startAgent, wallOf } from './host.ts'
 import type { SimulatedHost } from './host-model.ts'
 import { connectSoon, dropConnection } from './network.ts'
 import type { Fault, Operation } from './scenario.ts'
@@ -9,6 +9,8 @@ import type { World } from './world-model.ts'
 import { say } from './world.ts'
 
 const secondMs = 1_000
+/** Long enough for whoever would grant it something to do so. */
+const RESUMED_AFTER_MS = 6 * 3_600_000
 
 /** What operators and git do. */
 export function operate(world: World, operation: Operation): void {
@@ -173,6 +175,14 @@ function cutPower(world: World, host: SimulatedHost, forMs: number): void {
   })
 }
 
+/** Whether or not the controller has heard of it by now. */
+function resumeHost(world: World, { machine, spec }: SimulatedHost): void {
+  if (machine.moved === null) return
+  world.watch.onHappening(world, `kim: resume host ${spec.id}`)
+  const said = { actor: 'kim', reason: 'simulated' }
+  say(world, { kind: 'resumeHost', hostId: spec.id, moveId: machine.moved.id, ...said })
+}
+
 function moveByHand(world: World, host: SimulatedHost): void {
   const { machine } = host
   const other = [...machine.deployments.values()].find(
@@ -180,5 +190,9 @@ function moveByHand(world: World, host: SimulatedHost): void {
   )
   if (other === undefined || machine.trying !== null) return
   machine.default = other.deploymentId
+  const id = `${machine.hostId}-moved${machine.boots}`
+  const atMs = wallOf(host, world.around)
+  machine.moved = { id, user: 'kim', command: 'rollback', atMs, digest: other.digest }
   cutPower(world, host, 60 * secondMs)
+  later(world, RESUMED_AFTER_MS, () => resumeHost(world, host))
 }

@@ -39,6 +39,7 @@ export function reportOf(state: State, architecture: string): HostReport {
     deniedDigests: [...state.deniedDigests],
     etcConflicts: [...state.etcConflicts],
     phaseEnteredAtMs: state.phaseEnteredAtMs,
+    ...(state.moved !== undefined && { localMove: state.moved }),
   }
 }
 

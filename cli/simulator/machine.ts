@@ -1,4 +1,4 @@
-import type { Deployment, HostFacts, KnownDeployment } from '../../agent/update/facts.ts'
+import type { Deployment, HostFacts, KnownDeployment, LocalMove } from '../../agent/update/facts.ts'
 import type { Image } from '../../agent/update/types.ts'
 import type { ResolvedImage } from '../../controller/rollout/wanted.ts'
 
@@ -11,6 +11,8 @@ export type Machine = {
   /** Activated, and neither blessed nor taken back: boots only as often as the loader has tries. */
   trying: string | null
   made: number
+  /** The last change of what boots, where it was a person's. */
+  moved: LocalMove | null
   readonly deployments: Map<string, KnownDeployment>
 }
 
@@ -25,6 +27,7 @@ export function newMachine(hostId: string, image: ResolvedImage, architecture: s
     default: deploymentId,
     trying: null,
     made: 1,
+    moved: null,
     deployments: new Map([[deploymentId, first]]),
   }
 }
@@ -42,6 +45,7 @@ export function factsOf(machine: Machine): HostFacts {
     evidence: [...machine.deployments.values()]
       .filter(({ bad, deploymentId }) => bad !== null && deploymentId !== machine.current)
       .map(({ bad, deploymentId }) => `${deploymentId}: ${bad}`),
+    ...(machine.moved !== null && { moved: machine.moved }),
   }
 }
 
@@ -67,11 +71,13 @@ export function stage(machine: Machine, { digest, manifestDigest }: Image): stri
 export function activate(machine: Machine, deploymentId: string): void {
   machine.default = deploymentId
   machine.trying = deploymentId
+  machine.moved = null
 }
 
 export function restore(machine: Machine, deploymentId: string, bad: string | null): void {
   if (bad !== null && machine.trying !== null) mark(machine, machine.trying, { bad })
   machine.default = deploymentId
+  machine.moved = null
   if (machine.current === deploymentId) machine.trying = null
 }
 

@@ -17,8 +17,17 @@ export function ownersOf(world: World, hostId: string): readonly string[] {
   return fleets.filter(({ selector }) => matchesSelector(selector, labels)).map(({ name }) => name)
 }
 
+/** A person on it chose what it boots, as far as the controller heard, and nobody let it go on since. */
+export function isChosenByHand({ controller: { store } }: World, hostId: string): boolean {
+  const { report, resumed } = store.hosts.get(hostId) ?? {}
+  const moveId = report?.localMove?.id
+  return moveId !== undefined && moveId !== resumed?.moveId
+}
+
 /** Pinned or held: no wave waits for it. */
-export function isApart({ controller, office }: World, hostId: string): boolean {
+export function isApart(world: World, hostId: string): boolean {
+  if (isChosenByHand(world, hostId)) return true
+  const { controller, office } = world
   const name = controller.store.enrolments.get(hostId)?.name
   const declared = controller.wanted?.hosts.find((host) => host.name === name)
   if (declared === undefined) return false

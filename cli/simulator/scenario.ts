@@ -50,7 +50,7 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'hostOff'; readonly host: string; readonly forMs: number }
   | { readonly kind: 'hostFlaps'; readonly host: string; readonly times: number; readonly everyMs: number }
   | { readonly kind: 'agentCrash'; readonly host: string }
-  /** Somebody boots what ran before, past us. */
+  /** Somebody boots what ran before, past us; hours later an operator lets the host go on. */
   | { readonly kind: 'movedByHand'; readonly host: string }
   /** Says that it is of another architecture than it is. */
   | { readonly kind: 'hostLies'; readonly host: string; readonly architecture: string }

@@ -80,6 +80,8 @@ export const OPERATOR_RULES: { readonly [Name in MethodName]: OperatorRule<Reque
   ),
   pauseRollout: order('operate', targeted),
   resumeRollout: order('approve', targeted),
+  // One host again is repair.
+  resumeHost: order('operate', ({ host }, state) => ofHost(host, state)),
   promoteRollout: order('approve', targeted),
   approveRollout: order('approve', targeted),
   abortRollout: order('operate', targeted),

@@ -60,7 +60,7 @@ describe('a role', () => {
     }
     return allowed.toSorted()
   }
-  const stopping = ['abortRollout', 'denyDigest', 'halt', 'pauseRollout', 'rollBackRollout']
+  const stopping = ['abortRollout', 'denyDigest', 'halt', 'pauseRollout', 'resumeHost', 'rollBackRollout']
   const goingOn = [
     'allowDigest',
     'approveRollout',

@@ -38,6 +38,15 @@ it('takes over how a host says that it keeps its keys, where that is a way that 
   expect(kept('in a drawer')).not.toHaveProperty('keysKept')
 })
 
+it('takes over what a person made it boot, as text that is fit to be shown', () => {
+  const move = { id: 'm-1', user: 'kim\u001b', command: 'rollback', atMs: 7n, digest: '' }
+  const read = (localMove: typeof move) =>
+    reportFromWire(create(ReportSchema, { phase: Phase.IDLE, localMove }))
+  expect(read(move).localMove).toEqual({ ...move, user: 'kim ', atMs: 7, digest: null })
+  expect(reportFromWire(create(ReportSchema, { phase: Phase.IDLE }))).not.toHaveProperty('localMove')
+  expect(() => read({ ...move, id: 'm 1' })).toThrow('localMove.id cannot be taken')
+})
+
 it('keeps 32 lines of evidence and 64 paths, each of 256 characters, without control characters', () => {
   const long = read(Array<string>(40).fill('\u001b[31mx'), Array<string>(80).fill('/etc/a'))
   expect(long.failure?.evidence).toEqual(Array<string>(32).fill(' [31mx'))

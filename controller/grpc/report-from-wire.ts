@@ -117,6 +117,15 @@ const ReportFromWire = z.object({
   refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
   phaseEnteredAtMs: Instant,
   plansStaleSinceMs: Instant,
+  localMove: z
+    .object({
+      id: z.string().regex(/^[\w-]{1,64}$/),
+      user: shown(64),
+      command: shown(32),
+      atMs: Instant,
+      digest: DigestOrNone,
+    })
+    .optional(),
 })
 
 type KeysKept = NonNullable<HostReport['keysKept']>
@@ -139,11 +148,12 @@ function cleaned(text: string, lengthMax: number): string {
 export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
-    const { facts, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
+    const { facts, localMove, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
     const kept = facts?.keysKept
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
+      ...(localMove !== undefined && { localMove }),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       architecture: facts?.architecture ?? '',
       ...(isKeysKept(kept) && { keysKept: kept }),

@@ -1,6 +1,7 @@
 import type { RolloutStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { OperatorService } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import type { Handlers } from '../../proto/grpc.ts'
+import { findHost } from '../orders/targets.ts'
 import type { Order, Ordered, RolloutOrder } from '../orders/order.ts'
 import type { Answering, Request } from './answering.ts'
 import { reasonFromWire, requiredReason } from './operator-requests.ts'
@@ -16,12 +17,14 @@ export type VerbBackend = {
 type RolloutRequest = { readonly target: string; readonly reason: string }
 type WaveRequest = RolloutRequest & { readonly wave: string }
 type RetryRequest = RolloutRequest & { readonly host: string }
+type HostRequest = { readonly host: string; readonly reason: string }
 type DigestRequest = { readonly fleet: string; readonly digest: string; readonly reason: string }
 type HaltRequest = { readonly fleet: string; readonly reason: string }
 
 type Verb =
   | 'pauseRollout'
   | 'resumeRollout'
+  | 'resumeHost'
   | 'promoteRollout'
   | 'approveRollout'
   | 'abortRollout'
@@ -75,6 +78,11 @@ export function verbHandlers(
       ({ request: { target, host, reason }, actor }: Request<RetryRequest>) =>
         withRollout({ kind: 'retry', target, host: orNull(host), actor, reason: reasonFromWire(reason) }),
     ),
+    resumeHost: unary('resumeHost', async ({ request: { host, reason }, actor }: Request<HostRequest>) => {
+      const order = { kind: 'resumeHost', host, actor, reason: reasonFromWire(reason) } as const
+      const { message, changed } = await backend.order(order)
+      return { hostId: findHost(backend.snapshot().state, host).id, message, changed }
+    }),
     denyDigest: unary('denyDigest', onDigest('deny')),
     allowDigest: unary('allowDigest', onDigest('allow')),
     halt: unary('halt', onFleets('halt')),

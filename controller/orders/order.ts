@@ -1,7 +1,7 @@
 import type { RolloutEvent } from '../rollout/events.ts'
 
 /** What an operator orders, as it was written; `target` is the name of a fleet or the id of a rollout. */
-export type Order = RolloutOrder | RetryOrder | DigestOrder | HaltOrder
+export type Order = RolloutOrder | RetryOrder | ResumeHostOrder | DigestOrder | HaltOrder
 
 export type RolloutOrder = Said & {
   readonly kind: 'pause' | 'resume' | 'promote' | 'approve' | 'abort' | 'rollback'
@@ -15,6 +15,11 @@ export type RetryOrder = Said & {
   readonly target: string
   /** Name or id; null: every host that failed. */
   readonly host: string | null
+}
+export type ResumeHostOrder = Said & {
+  readonly kind: 'resumeHost'
+  /** Name or id. */
+  readonly host: string
 }
 export type DigestOrder = Said & {
   readonly kind: 'deny' | 'allow'

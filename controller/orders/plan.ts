@@ -2,6 +2,7 @@ import type { RolloutEngineState } from '../rollout/state.ts'
 import { planDigest } from './digest-orders.ts'
 import { planHalt, planLift } from './halt-orders.ts'
 import type { Order, OrderPlan } from './order.ts'
+import { planResumeHost } from './resume-host.ts'
 import { planRetry } from './retry-orders.ts'
 import { planVerb } from './rollout-orders.ts'
 import { findRollout } from './targets.ts'
@@ -21,6 +22,8 @@ export function planOrder(state: RolloutEngineState, order: Order): OrderPlan {
       return planDigest(state, order)
     case 'retry':
       return planRetry(state, order)
+    case 'resumeHost':
+      return planResumeHost(state, order)
     case 'resume':
       return planLift(state, order) ?? planVerb(findRollout(state, order.target), order)
     case 'pause':

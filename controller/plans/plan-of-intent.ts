@@ -48,6 +48,7 @@ export function planOf(intent: PlanIntent, stamp: PlanStamp): Plan {
     ...(intent.lint === 'Off' ? {} : { lint: intent.lint }),
     ...(intent.image.signatures !== undefined && { signatures: [...intent.image.signatures] }),
     ...(intent.permits !== undefined && { permits: [...intent.permits] }),
+    ...(intent.resumed !== undefined && { resumed: intent.resumed }),
     source: { commit: intent.commit },
   }
 }

@@ -3,6 +3,7 @@ import { hasRegressed, isBroken } from './evidence.ts'
 import { holdsOf } from './holds.ts'
 import { blockOfHost } from './host-blocks.ts'
 import { classApart, classOf, isApart } from './host-class.ts'
+import { moveOf } from './host-names.ts'
 import { grantElsewhere, isMember, needOf, targetOf } from './needs.ts'
 import type { Need } from './needs.ts'
 import { againPrefix, brokenPrefix, firstPrefix } from './order.ts'
@@ -106,6 +107,8 @@ function grantMarks(rollout: Rollout, host: Host, grant: GrantRecord): Mark[] {
   if (isAdopted(grant)) marks.push('adopted')
   if (grant.direction === 'Back' && isFailure(grant.phase)) marks.push('rollbackFailed')
   const image = targetOf(rollout.record, grant)
+  // Of what a person chose instead nobody says that the image is bad.
+  if (moveOf(host) !== null) return marks
   if (host.record !== null && grant.phase === 'Succeeded' && hasRegressed(host.record.report, grant, image)) {
     marks.push('regressed')
   }

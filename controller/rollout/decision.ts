@@ -44,6 +44,8 @@ export type PlanIntent = {
   readonly lint: Fleet['lint']
   /** Absent: none. */
   readonly permits?: readonly string[]
+  /** The local move after which an operator let the host go on; absent: it has none. */
+  readonly resumed?: string
   readonly commit: string
 }
 

@@ -1,5 +1,6 @@
 import type { Freeze, HostDeclaration } from '../desired-state/types.ts'
 import type { EnrolmentRecord, Measurement } from './records.ts'
+import type { ResumeHost } from './local-move.ts'
 import type { HostReport } from './report.ts'
 import type { WantedFleet } from './wanted.ts'
 
@@ -17,6 +18,7 @@ export type RolloutEvent =
   | { readonly kind: 'connection'; readonly hostId: string; readonly connected: boolean }
   | RolloutVerb
   | RetryVerb
+  | ({ readonly kind: 'resumeHost' } & ResumeHost)
   | {
       readonly kind: 'measured'
       readonly rolloutId: string

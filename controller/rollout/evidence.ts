@@ -108,7 +108,8 @@ function succeeded(grant: GrantRecord, image: ResolvedImage, report: HostReport)
 
 function bootedOther(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
   const rebooted = grant.bootIdBefore !== null && report.bootId !== grant.bootIdBefore
-  if (!rebooted || runsImage(report, image)) return null
+  // What a person made it boot is no failure of the image.
+  if (!rebooted || report.localMove !== undefined || runsImage(report, image)) return null
   return { phase: 'Failed', message: `booted ${report.bootedDigest ?? 'something unknown'} instead` }
 }
 

@@ -2,13 +2,13 @@ import { fleetBlock } from './budget.ts'
 import { bucketIndexOf } from './bucket-index.ts'
 import { hasDrifted, runsImage } from './evidence.ts'
 import { denialOf } from './fleet-record.ts'
-import { blockOfHost } from './host-blocks.ts'
+import { blockOfHost, blockOfMove } from './host-blocks.ts'
 import { grantElsewhere, imageOf, needOf, targetOf } from './needs.ts'
 import type { Need } from './needs.ts'
 import { isEnded, isFailure, isUnavailable } from './phases.ts'
 import { duration, phaseWord, shortDigest, shortImage } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { isReportOnly, ownerOf } from './host-names.ts'
+import { isReportOnly, moveOf, ownerOf } from './host-names.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { BlockingReason, HostPhase } from './states.ts'
 import type { GrantRecord, WaveRecord } from './records.ts'
@@ -36,12 +36,15 @@ export function explain(state: RolloutEngineState, hostId: string, now: Now): Ex
   return inRollout(state, { fleet, rollout, host }, now)
 }
 
-/** The first rollout of a fleet begins when a host of it was heard that git does not hold. */
-function beforeAny({ hold, record }: Host, now: Now): Explanation {
+/** The first rollout of a fleet begins when a host of it was heard that nobody holds. */
+function beforeAny(host: Host, now: Now): Explanation {
+  const { hold, record } = host
   if (hold !== null) {
     const inMs = hold.untilMs === null ? null : Math.max(0, hold.untilMs - now.wallMs)
     return { kind: 'Held', reason: hold.reason, inMs }
   }
+  const move = moveOf(host)
+  if (move !== null) return blockOfMove(move, now.wallMs)
   return record === null ? { kind: 'Unreachable' } : planning
 }
 

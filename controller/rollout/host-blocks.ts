@@ -2,7 +2,9 @@ import { nextOnTheWay, versionOf } from './barriers.ts'
 import { denialOf } from './fleet-record.ts'
 import { runsImage } from './evidence.ts'
 import { targetOf } from './needs.ts'
+import { moveOf } from './host-names.ts'
 import type { Need } from './needs.ts'
+import type { LocalMove } from './report.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { BlockingReason } from './states.ts'
 import type { ResolvedImage } from './wanted.ts'
@@ -25,12 +27,18 @@ export function blockOfHost(
     const inMs = hold.untilMs === null ? null : Math.max(0, hold.untilMs - nowMs)
     return { kind: 'Held', reason: hold.reason, inMs }
   }
+  const move = moveOf(place.host)
+  if (move !== null) return blockOfMove(move, nowMs)
   if (pin !== null && pin.image === null) return { kind: 'PinNotFound', digest: pin.digest }
   if (need === null) return null
   const target = targetOf(place.rollout.record, need)
   const denied = denialOf(place.fleet, target.digest)
   if (denied !== null) return { kind: 'Denied', digest: denied.digest, reason: denied.reason }
   return need.pinned ? null : (unknownWay(state, place, need) ?? downgrade(state, place, need, target))
+}
+
+export function blockOfMove({ atMs, command, digest, user }: LocalMove, nowMs: number): BlockingReason {
+  return { kind: 'Drifted(local)', user, command, digest, atMs, agoMs: Math.max(0, nowMs - atMs) }
 }
 
 function unknownWay(state: RolloutEngineState, place: Place, need: Need): BlockingReason | null {

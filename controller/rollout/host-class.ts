@@ -1,11 +1,12 @@
+import { isHeld } from './host-names.ts'
 import { isDetour } from './needs.ts'
 import { isEnded, isFailure, isOpenAgain, isWithdrawn } from './phases.ts'
 import type { GrantRecord } from './records.ts'
 import type { Host, HostClass } from './state.ts'
 
 /** Its turn does not come; what it did before stays counted. */
-export function isApart({ hold, pin }: Host): boolean {
-  return hold !== null || pin !== null
+export function isApart(host: Host): boolean {
+  return isHeld(host) || host.pin !== null
 }
 
 export function classApart(grant: GrantRecord | null): HostClass {

@@ -1,3 +1,4 @@
+import type { LocalMove } from './report.ts'
 import type { Host, RolloutEngineState } from './state.ts'
 
 /** The one fleet that selects it, whether or not its rollouts have it; see {@link partOf}. */
@@ -12,6 +13,17 @@ export function partOf(host: Host): string | null {
 
 export function isReportOnly({ record }: Host): boolean {
   return record?.report.reportOnly !== undefined
+}
+
+/** What a person on it made boot, until an operator lets it go on; null: nothing. */
+export function moveOf({ record }: Pick<Host, 'record'>): LocalMove | null {
+  const move = record?.report.localMove
+  return move === undefined || move.id === record?.resumed?.moveId ? null : move
+}
+
+/** Its turn does not come: git says so, or a person on it chose what it boots. */
+export function isHeld(host: Pick<Host, 'hold' | 'record'>): boolean {
+  return host.hold !== null || moveOf(host) !== null
 }
 
 export const noLabels: Readonly<Record<string, string>> = {}

@@ -6,7 +6,7 @@ import { targetOf } from './needs.ts'
 import { isEnded, isFailure } from './phases.ts'
 import { renderReason } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { isReportOnly, nameOf, noLabels, ownerOf, partOf } from './host-names.ts'
+import { isReportOnly, moveOf, nameOf, noLabels, ownerOf, partOf } from './host-names.ts'
 import type { Host, Rollout, RolloutEngineState } from './state.ts'
 import type { HostCondition, HostPhase } from './states.ts'
 import type { GrantRecord } from './records.ts'
@@ -132,7 +132,8 @@ function conditionsOf(host: Host, rollout: Rollout | null): readonly HostConditi
   if (host.enrolment?.revoked !== undefined) conditions.push('Revoked')
   if (host.pin !== null) conditions.push('Pinned')
   if (host.hold !== null) conditions.push('Held')
-  if (isDrifted(host, rollout)) conditions.push('Drifted')
+  if (moveOf(host) !== null) conditions.push('Drifted(local)')
+  else if (isDrifted(host, rollout)) conditions.push('Drifted')
   if (host.owners.length > 1) conditions.push('MultipleOwners')
   if (host.owners.length === 0) conditions.push('NoFleet')
   // For one that no fleet has, or that is revoked, nothing is signed anew.

@@ -40,8 +40,15 @@ export function intentOf(state: RolloutEngineState, host: Host): PlanIntent | nu
     allow: grant.retried === null ? allowed : [...allowed, image.digest],
     lint,
     ...permitsFor(permits, { hostId: host.id, image: named }),
+    ...resumedMove(host),
     commit: rollout.commit,
   }
+}
+
+/** Only while it is the one that the host speaks of: a host from before it was known refuses what it does not know. */
+function resumedMove({ record }: Host): Pick<PlanIntent, 'resumed'> {
+  const moveId = record?.report.localMove?.id
+  return moveId !== undefined && moveId === record?.resumed?.moveId ? { resumed: moveId } : {}
 }
 
 /**

@@ -4,10 +4,11 @@ import { recount } from './contribution.ts'
 import { withdraw } from './grants.ts'
 import { eachHost } from './jobs.ts'
 import { isCommitted, isEnded } from './phases.ts'
-import { isReportOnly, labelsOf, nameOf, ownerOf } from './host-names.ts'
+import { isReportOnly, labelsOf, moveOf, nameOf, ownerOf } from './host-names.ts'
 import type { Changes } from './changes.ts'
 import type { HoldEnd, Host, RolloutEngineState } from './state.ts'
 import type { GrantRecord } from './records.ts'
+import type { LocalMove } from './report.ts'
 import type { Now } from './now.ts'
 import type { WantedFleet } from './wanted.ts'
 
@@ -55,8 +56,14 @@ function withdrawnFor(state: RolloutEngineState, host: Host, grant: GrantRecord)
     return `left fleet ${fleet}`
   }
   if (host.hold !== null) return `held: ${host.hold.reason}`
+  const move = moveOf(host)
+  if (move !== null) return messageOfMove(move)
   if (host.pin !== null && grant.image?.digest !== host.pin.digest) return `pinned to ${host.pin.digest}`
   return host.pin === null && grant.pinned ? 'pinned no more' : null
+}
+
+export function messageOfMove({ command, user }: LocalMove): string {
+  return `Drifted(local): ${user} chose what it boots, with container-snap ${command}`
 }
 
 /** Takes in the whole of a commit: who is where, and for how long. */

@@ -20,6 +20,7 @@ const reasons: readonly Explanation[] = [
   { kind: 'Halted', fleet: 'edge', actor: 'kim', reason: '' },
   { kind: 'Held', reason: '', inMs: null },
   { kind: 'Held', reason: '', inMs: 1 },
+  { kind: 'Drifted(local)', user: 'kim', command: 'rollback', digest: null, atMs: 0, agoMs: 0 },
   { kind: 'Pinned', digest },
   { kind: 'PinNotFound', digest },
   { kind: 'Downgrade', from: '2', to: '1' },

@@ -32,6 +32,8 @@ export function renderNext(explanation: Explanation): string {
       return explanation.inMs === null
         ? 'nothing, until git ends its hold'
         : 'it gets its turn again when its hold is over'
+    case 'Drifted(local)':
+      return 'nothing, until "bootfleet resume host/NAME" lets it follow its fleet again'
     case 'Pinned':
       return 'nothing, until git pins it to another digest or ends its pin'
     case 'PinNotFound':

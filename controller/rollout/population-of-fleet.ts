@@ -1,4 +1,5 @@
 import { matchesSelector } from '../desired-state/label-selector.ts'
+import { isHeld } from './host-names.ts'
 import { hashOf, rankOf } from './order.ts'
 import { populationOf } from './population.ts'
 import type { Population } from './population.ts'
@@ -24,7 +25,7 @@ export function* populationFor(
     const host = state.hosts.get(id) as Host
     newest = Math.max(newest, host.record?.report.plan?.generation ?? 0)
     // A wave must not consist of hosts whose turn does not come.
-    if (host.pin === null && host.hold === null) hosts.push(host)
+    if (host.pin === null && !isHeld(host)) hosts.push(host)
     looked += 1
     if (looked % hostsAtOnce === 0) yield
   }

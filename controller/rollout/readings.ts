@@ -2,6 +2,8 @@ import type { Changes } from './changes.ts'
 import { readReport, refersTo } from './evidence.ts'
 import type { Told } from './evidence.ts'
 import { endGrant, putOff, writeGrant } from './grants.ts'
+import { moveOf } from './host-names.ts'
+import { messageOfMove } from './membership.ts'
 import { targetOf } from './needs.ts'
 import { isCommitted, isEnded } from './phases.ts'
 import type { GrantRecord } from './records.ts'
@@ -29,7 +31,7 @@ export function readHost(state: RolloutEngineState, changes: Changes, host: Host
   if (!report || !grant || !rollout) return
   endOvertaken(state, changes, { host, report, by: grant })
   const told = readReport(grant, targetOf(rollout.record, grant), report)
-  if (told === null) return
+  if (told === null) return endOfMove(state, changes, host, grant)
   const end = isEnded(told.phase)
   const { retry } = rollout.record.strategy
   const again = told.phase === 'Failed' ? retryOf(grant, report, { retry, wallMs: changes.now.wallMs }) : null
@@ -43,6 +45,13 @@ export function readHost(state: RolloutEngineState, changes: Changes, host: Host
     endedAtMs: end ? changes.now.wallMs : null,
     inconclusive: grant.inconclusive + Number(told.phase === 'Inconclusive'),
   })
+}
+
+/** The host let go of a step when a person overtook it, also past its commit point. */
+function endOfMove(state: RolloutEngineState, changes: Changes, host: Host, grant: GrantRecord): void {
+  const move = moveOf(host)
+  if (move === null || isEnded(grant.phase) || host.record?.report.phase !== 'Idle') return
+  endGrant(state, changes, { grant, phase: 'Removed', message: messageOfMove(move) })
 }
 
 type Overtaken = { readonly host: Host; readonly report: HostReport; readonly by: GrantRecord }

@@ -217,6 +217,8 @@ export type HostRecord = {
   readonly receivedAtMs: number
   /** Absent in records of controllers before it was kept; see runningOf. */
   readonly running?: Running | undefined
+  /** The newest local move after which an operator let it go on. */
+  readonly resumed?: (Said & { readonly moveId: string }) | undefined
 }
 
 /** What an operator decided about a host when it joined; key: host id. */

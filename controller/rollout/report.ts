@@ -43,8 +43,21 @@ export type HostReport = {
   readonly plansStaleSinceMs?: number
   /** How it says that it keeps its private keys; absent: it does not say. */
   readonly keysKept?: 'sealed' | 'plain'
+  /** What a person on it made boot, and nobody has changed since; absent: it boots what it was given. */
+  readonly localMove?: LocalMove
   /** What it runs, where it only reports and takes no plan; absent: it is one that is updated. */
   readonly reportOnly?: ReportedSystem
+}
+
+export type LocalMove = {
+  readonly id: string
+  /** As the host knows them. */
+  readonly user: string
+  /** Of container-snap. */
+  readonly command: string
+  readonly atMs: number
+  /** Null: of an image that nobody knows. */
+  readonly digest: string | null
 }
 
 /** Of a host that is not ours to update; what it does not know is empty. */

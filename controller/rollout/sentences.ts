@@ -61,6 +61,11 @@ export function renderReason(reason: BlockingReason): string {
       const end = reason.inMs === null ? 'until git says otherwise' : `for another ${duration(reason.inMs)}`
       return `held in git ${end}: ${reason.reason}`
     }
+    case 'Drifted(local)': {
+      const what = reason.digest === null ? 'an unknown image' : shortDigest(reason.digest)
+      const how = `with container-snap ${reason.command}, ${duration(reason.agoMs)} ago`
+      return `${reason.user} made it boot ${what} ${how}; it is left so and granted nothing until "bootfleet resume host/NAME"`
+    }
     case 'Pinned':
       return `pinned to ${shortDigest(reason.digest)} in git, and runs it`
     case 'PinNotFound':

@@ -67,6 +67,7 @@ export type HostCondition =
   | 'Pinned'
   | 'Held'
   | 'Drifted'
+  | 'Drifted(local)'
   | 'MultipleOwners'
   | 'NoFleet'
   | 'PlansStale'
@@ -107,6 +108,15 @@ export type BlockingReason =
       readonly reason: string
     }
   | { readonly kind: 'Held'; readonly reason: string; readonly inMs: number | null }
+  /** A person on it chose what it boots; digest null: of an image that nobody knows. */
+  | {
+      readonly kind: 'Drifted(local)'
+      readonly user: string
+      readonly command: string
+      readonly digest: string | null
+      readonly atMs: number
+      readonly agoMs: number
+    }
   /** Runs what it is pinned to. */
   | { readonly kind: 'Pinned'; readonly digest: string }
   | { readonly kind: 'PinNotFound'; readonly digest: string }

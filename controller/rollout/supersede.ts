@@ -1,6 +1,7 @@
 import { recountFleet } from './contribution.ts'
 import { withdrawAll } from './grants.ts'
 import { haltOf } from './fleet-record.ts'
+import { isHeld } from './host-names.ts'
 import { hostsAtOnce } from './jobs.ts'
 import { blockOfLearning, isBehindHosts } from './learning.ts'
 import { populationFor } from './population-of-fleet.ts'
@@ -51,11 +52,12 @@ function begin(
   changes.again = true
 }
 
-/** Somebody to begin with: a host that was heard of, so that its generation is known, and that git does not hold. */
+/** Somebody to begin with: a host that was heard of, so that its generation is known, and that nobody holds. */
 function hasTurn(state: RolloutEngineState, fleet: Fleet): boolean {
   for (const id of fleet.members) {
     const host = state.hosts.get(id)
-    if (host?.hold === null && (host.record !== null || fleet.record.generation > 0)) return true
+    if (host !== undefined && !isHeld(host) && (host.record !== null || fleet.record.generation > 0))
+      return true
   }
   return false
 }

@@ -1,5 +1,6 @@
 import { takeMeasurement } from './analysis.ts'
 import { recount } from './contribution.ts'
+import { resumeHost } from './local-move.ts'
 import { denyAsGitSays, takeDenial } from './denial.ts'
 import { followFleets } from './following.ts'
 import { readHost } from './readings.ts'
@@ -9,7 +10,7 @@ import { forgetDomains } from './holds.ts'
 import { assignAll, assignOwner, noteHoldEnd } from './membership.ts'
 import { keepSigned } from './signatures.ts'
 import { runningAfter } from './running.ts'
-import { isReportOnly } from './host-names.ts'
+import { isReportOnly, moveOf } from './host-names.ts'
 import { hostOf } from './state-entries.ts'
 import type { Changes } from './changes.ts'
 import type { RolloutEngineState } from './state.ts'
@@ -74,6 +75,9 @@ function takeOrder(state: RolloutEngineState, changes: Changes, event: Order): v
     case 'allow':
       takeDenial(state, changes, event)
       return
+    case 'resumeHost':
+      resumeHost(state, changes, event)
+      return
     case 'halt':
     case 'unhalt':
       takeHalt(state, changes, event)
@@ -93,12 +97,14 @@ function takeReport(
   if (host.record !== null && JSON.stringify(host.record.report) === JSON.stringify(report)) return
   const { wallMs } = changes.now
   const running = runningAfter(host.record, report, wallMs)
-  const record = { hostId, report, receivedAtMs: wallMs, running }
-  const wasReportOnly = isReportOnly(host)
+  const resumed = host.record?.resumed
+  const record = { hostId, report, receivedAtMs: wallMs, running, ...(resumed && { resumed }) }
+  const before = { isReportOnly: isReportOnly(host), moveId: moveOf(host)?.id }
   recount(state, host, () => {
     host.record = record
   })
   changes.writes.set(`host ${hostId}`, { kind: 'host', record })
-  if (isReportOnly(host) !== wasReportOnly) assignOwner(state, changes, host)
+  const isAsBefore = isReportOnly(host) === before.isReportOnly && moveOf(host)?.id === before.moveId
+  if (!isAsBefore) assignOwner(state, changes, host)
   readHost(state, changes, host)
 }

@@ -78,6 +78,7 @@ type Place = {
 /** From the records, which outlive the controller; of what only git or the connection tells there is no time. */
 function sinceOf(state: RolloutEngineState, { explanation, fleet, host }: Place): number {
   if (explanation.kind === 'RolloutPaused') return explanation.cause.atMs
+  if (explanation.kind === 'Drifted(local)') return explanation.atMs
   const denials = explanation.kind === 'Denied' && fleet !== undefined ? fleet.record.denied : []
   const denial = denials.find((each) => explanation.kind === 'Denied' && each.digest === explanation.digest)
   if (denial !== undefined) return denial.atMs

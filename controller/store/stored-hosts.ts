@@ -14,6 +14,9 @@ export const Host: z.ZodType<HostRecord> = z.object({
   hostId: z.string(),
   receivedAtMs: z.number(),
   running: z.object({ sinceMs: z.number(), before: z.string().nullable() }).optional(),
+  resumed: z
+    .object({ moveId: z.string(), actor: z.string(), reason: z.string(), atMs: z.number() })
+    .optional(),
   report: z.object({
     plan: PlanReference.nullable(),
     phase: z.enum([
@@ -51,6 +54,15 @@ export const Host: z.ZodType<HostRecord> = z.object({
     refused: z.object({ plan: PlanReference, code: z.string(), message: z.string() }).exactOptional(),
     plansStaleSinceMs: z.number().exactOptional(),
     keysKept: z.enum(['sealed', 'plain']).exactOptional(),
+    localMove: z
+      .object({
+        id: z.string(),
+        user: z.string(),
+        command: z.string(),
+        atMs: z.number(),
+        digest: z.string().nullable(),
+      })
+      .exactOptional(),
     reportOnly: z
       .object({
         osId: z.string(),

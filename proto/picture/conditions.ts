@@ -8,6 +8,7 @@ export const conditionWords = {
   Pinned: 'is pinned to a digest in git',
   Held: 'is held in git',
   Drifted: 'no longer runs what it was given',
+  'Drifted(local)': 'boots what a person on it chose, and is left so',
   MultipleOwners: 'is selected by several fleets, and none acts',
   NoFleet: 'is selected by no fleet',
   PlansStale: 'has heard no new plan for too long',

@@ -1,7 +1,7 @@
 import type { HostStatus } from '../gen/bootfleet/v1/operator_pb.ts'
 
 const failed: ReadonlySet<string> = new Set(['Failed', 'TimedOut', 'RolledBack', 'Rejected'])
-const odd: ReadonlySet<string> = new Set(['Drifted', 'MultipleOwners', 'Revoked'])
+const odd: ReadonlySet<string> = new Set(['Drifted', 'Drifted(local)', 'MultipleOwners', 'Revoked'])
 const atRest: ReadonlySet<string> = new Set([
   '',
   'ReportOnly',

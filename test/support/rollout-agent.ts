@@ -1,4 +1,4 @@
-import type { HostReport } from '../../controller/rollout/report.ts'
+import type { HostReport, LocalMove } from '../../controller/rollout/report.ts'
 import type { PlanIntent } from '../../controller/rollout/decision.ts'
 import type { ResolvedImage } from '../../controller/rollout/wanted.ts'
 
@@ -22,6 +22,8 @@ export type SimulatedAgent = {
   undecided: boolean
   /** Its next so many attempts end so: DownloadFailed while it pulls, any other code while it stages. */
   failing: { readonly code: string; readonly times: number } | null
+  /** By a person. */
+  moved?: LocalMove | undefined
 }
 
 export function imageOf(version: string): ResolvedImage {
@@ -56,6 +58,7 @@ export function reportOf(agent: SimulatedAgent): HostReport {
     deniedDigests: [...agent.refuses],
     etcConflicts: [],
     phaseEnteredAtMs: 0,
+    ...(agent.moved !== undefined && { localMove: agent.moved }),
   }
 }
 
@@ -107,7 +110,7 @@ const staging: Readonly<Partial<Record<Phase, Phase>>> = {
 /** What the agent does next, done to it; null when it must wait. `broken` digests fail their check. */
 export function nextPhase(agent: SimulatedAgent, wallMs: number, broken: ReadonlySet<string>): Phase | null {
   const { phase, plan } = agent
-  if (plan === null) return null
+  if (plan === null || (agent.moved !== undefined && plan.resumed !== agent.moved.id)) return null
   if (phase === 'Rebooting' || phase === 'RollingBack') return reboot(agent, plan.image.digest)
   if (phase === 'Verifying') return passes(agent, broken) ? 'Healthy' : 'RollingBack'
   if (phase === 'Staged') return (plan.activateUntilMs ?? 0) > wallMs ? 'Activating' : null
@@ -147,5 +150,6 @@ function reboot(agent: SimulatedAgent, target: string): Phase {
   }
   agent.before = agent.digest
   agent.digest = target
+  agent.moved = undefined
   return 'Verifying'
 }

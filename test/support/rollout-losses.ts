@@ -30,6 +30,13 @@ export function boot(world: World, agent: SimulatedAgent, digest: string): void 
   dispatch(world, { kind: 'report', hostId: agent.hostId, report: reportOf(agent) })
 }
 
+/** A person on it goes to another image; its agent lets go of what it did, and says so. */
+export function moveByHand(world: World, agent: SimulatedAgent, digest: string, id = 'm1'): void {
+  agent.moved = { id, user: 'kim', command: 'rollback', atMs: world.wallMs, digest }
+  agent.phase = 'Idle'
+  boot(world, agent, digest)
+}
+
 /** Nobody decides and nobody hears for that long; what hosts may do alone they do at once. */
 export function away(world: World, ms: number): void {
   for (const agent of world.agents.values()) {

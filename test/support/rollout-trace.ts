@@ -52,6 +52,8 @@ function nameOf(event: RolloutEvent | { readonly kind: 'open' }): string {
       return `${event.kind} ${event.rolloutId}`
     case 'retry':
       return `retry ${event.rolloutId} ${event.hostId ?? 'every failed host'}`
+    case 'resumeHost':
+      return `resume host ${event.hostId}`
     case 'measured':
       return `measured ${event.rolloutId} ${event.wave} ${event.analysis} ${event.outcome.kind}`
     case 'deny':

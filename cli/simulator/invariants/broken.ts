@@ -1,4 +1,4 @@
-/** The thirty of the engine's design; those that need what a simulator has not are judged elsewhere. */
+/** Those of the engine's design, and what came to them; those that need what a simulator has not are judged elsewhere. */
 export const invariantNames: Readonly<Record<number, string>> = {
   1: 'Caps',
   2: 'Budget',
@@ -29,6 +29,7 @@ export const invariantNames: Readonly<Record<number, string>> = {
   28: 'Truthful status',
   29: 'Preview',
   30: 'Explainability',
+  31: 'Local choice',
 }
 
 /** A rule of the engine did not hold. */

@@ -18,7 +18,7 @@ const patienceMs = 21 * 24 * hourMs
 const patienceWithGoneMs = 6 * 24 * hourMs
 
 /**
- * From here on nothing goes wrong, git names a good image, and an operator resumes and approves whatever waits for
+ * From here on nothing goes wrong, git names a good image, and an operator resumes (hosts on which somebody chose too) and approves whatever waits for
  * one: every fleet must come to it. With hosts that are gone for good it may also wait, if it says why.
  */
 export function checkConverges(world: World): void {
@@ -118,6 +118,11 @@ function isGone({ around }: World, host: SimulatedHost): boolean {
 /** What an operator is there for. */
 function help(world: World): void {
   const said = { actor: 'kim', reason: 'simulated' }
+  for (const { hostId, report, resumed } of world.controller.store.hosts.values()) {
+    const moveId = report.localMove?.id
+    if (moveId !== undefined && moveId !== resumed?.moveId)
+      say(world, { kind: 'resumeHost', hostId, moveId, ...said })
+  }
   for (const rollout of rolloutsOf(world)) {
     const { id: rolloutId, state, waves } = rollout
     // What a resume does not help, an order does.

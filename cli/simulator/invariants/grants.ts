@@ -15,7 +15,7 @@ import { waveIndexOf } from '../../../controller/rollout/waves.ts'
 import type { Cause } from '../controller.ts'
 import { grantKey } from '../store.ts'
 import type { World } from '../world-model.ts'
-import { labelsOf } from '../population.ts'
+import { isChosenByHand, labelsOf } from '../population.ts'
 import { hold } from './broken.ts'
 import { countAfter } from './judge.ts'
 import type { Judge } from './judge.ts'
@@ -42,7 +42,8 @@ function nameOf({ action, grant }: Lease): string {
 }
 
 /** Nothing that was durable before forbids it. */
-function checkLeave({ controller: { store, wanted } }: World, lease: Lease): void {
+function checkLeave(world: World, lease: Lease): void {
+  const { store, wanted } = world.controller
   const { rollout } = lease
   const fleet = store.fleets.get(rollout.fleet)
   const digest = wantedBy(lease)
@@ -59,6 +60,7 @@ function checkLeave({ controller: { store, wanted } }: World, lease: Lease): voi
     10,
     () => `${nameOf(lease)}: the fleet is suspended or not in git`,
   )
+  hold(!isChosenByHand(world, lease.grant.hostId), 31, () => `${nameOf(lease)}: a person chose there`)
   const halted = store.everyFleet?.halted ?? fleet?.halted ?? null
   hold(halted === null, 10, () => `${nameOf(lease)}: the fleet is halted`)
 }

@@ -55,6 +55,9 @@ function checkActivation(judge: Judge, host: SimulatedHost, world: World): void 
   const { attempt, rollout } = at.plan
   const leased = judge.mayActivate.has(`${rollout} ${host.spec.id} ${attempt}`)
   hold(leased, 21, () => `${host.spec.id} activated for ${rollout}#${attempt} without a lease`)
+  const moveId = host.disk?.moved?.id
+  const mayMove = moveId === undefined || at.plan.resumed === moveId
+  hold(mayMove, 31, () => `${host.spec.id} took back what a person made it boot`)
   const denied = world.controller.store.fleets.get(at.plan.fleet)?.denied
   const isKnown = at.plan.deny.includes(at.plan.image.digest)
   hold(!isKnown || denied === undefined, 14, () => `${host.spec.id} activated what its own plan denies`)

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bootfleet/v1/agent.proto.
  */
 export const file_bootfleet_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQihgQKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAyJXCgtSZWZ1c2VkUGxhbhIpCgRwbGFuGAEgASgLMhsuYm9vdGZsZWV0LnYxLlBsYW5SZWZlcmVuY2USDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJImIKBkhlYWx0aBImCgd2ZXJkaWN0GAEgASgOMhUuYm9vdGZsZWV0LnYxLlZlcmRpY3QSMAoNZmFpbGVkX2NoZWNrcxgCIAMoCzIZLmJvb3RmbGVldC52MS5GYWlsZWRDaGVjayIrCgtGYWlsZWRDaGVjaxIMCgRuYW1lGAEgASgJEg4KBmRldGFpbBgCIAEoCSI6CgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCghldmlkZW5jZRgDIAMoCSKUAgoFRmFjdHMSFAoMYXJjaGl0ZWN0dXJlGAEgASgJEg0KBW9zX2lkGAIgASgJEhIKCm9zX3ZlcnNpb24YAyABKAkSFQoNYWdlbnRfdmVyc2lvbhgEIAEoCRIOCgZkcml2ZXIYBSABKAkSFwoPaW1hZ2VfcmVmZXJlbmNlGAYgASgJEjoKDGltYWdlX2xhYmVscxgHIAMoCzIkLmJvb3RmbGVldC52MS5GYWN0cy5JbWFnZUxhYmVsc0VudHJ5Eg8KB29zX25hbWUYCCABKAkSEQoJa2V5c19rZXB0GAkgASgJGjIKEEltYWdlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqPAgoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIOCgpQSEFTRV9JRExFEAESFQoRUEhBU0VfRE9XTkxPQURJTkcQAhIPCgtQSEFTRV9SRUFEWRADEhEKDVBIQVNFX1NUQUdJTkcQBBIQCgxQSEFTRV9TVEFHRUQQBRIUChBQSEFTRV9BQ1RJVkFUSU5HEAYSEwoPUEhBU0VfUkVCT09USU5HEAcSEwoPUEhBU0VfVkVSSUZZSU5HEAgSEQoNUEhBU0VfSEVBTFRIWRAJEhAKDFBIQVNFX0ZBSUxFRBAKEhYKElBIQVNFX1JPTExJTkdfQkFDSxALEhUKEVBIQVNFX1JPTExFRF9CQUNLEAwqXwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9VTktOT1dOEAESEgoOVkVSRElDVF9QQVNTRUQQAhISCg5WRVJESUNUX0ZBSUxFRBADMroBCgxBZ2VudFNlcnZpY2USRwoGQXR0YWNoEhsuYm9vdGZsZWV0LnYxLkF0dGFjaFJlcXVlc3QaHC5ib290ZmxlZXQudjEuQXR0YWNoUmVzcG9uc2UoATABEmEKEFJlbmV3Q2VydGlmaWNhdGUSJS5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaJi5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQiswQKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAxIrCgpsb2NhbF9tb3ZlGBIgASgLMhcuYm9vdGZsZWV0LnYxLkxvY2FsTW92ZSJVCglMb2NhbE1vdmUSCgoCaWQYASABKAkSDAoEdXNlchgCIAEoCRIPCgdjb21tYW5kGAMgASgJEg0KBWF0X21zGAQgASgDEg4KBmRpZ2VzdBgFIAEoCSJXCgtSZWZ1c2VkUGxhbhIpCgRwbGFuGAEgASgLMhsuYm9vdGZsZWV0LnYxLlBsYW5SZWZlcmVuY2USDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJImIKBkhlYWx0aBImCgd2ZXJkaWN0GAEgASgOMhUuYm9vdGZsZWV0LnYxLlZlcmRpY3QSMAoNZmFpbGVkX2NoZWNrcxgCIAMoCzIZLmJvb3RmbGVldC52MS5GYWlsZWRDaGVjayIrCgtGYWlsZWRDaGVjaxIMCgRuYW1lGAEgASgJEg4KBmRldGFpbBgCIAEoCSI6CgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCghldmlkZW5jZRgDIAMoCSKUAgoFRmFjdHMSFAoMYXJjaGl0ZWN0dXJlGAEgASgJEg0KBW9zX2lkGAIgASgJEhIKCm9zX3ZlcnNpb24YAyABKAkSFQoNYWdlbnRfdmVyc2lvbhgEIAEoCRIOCgZkcml2ZXIYBSABKAkSFwoPaW1hZ2VfcmVmZXJlbmNlGAYgASgJEjoKDGltYWdlX2xhYmVscxgHIAMoCzIkLmJvb3RmbGVldC52MS5GYWN0cy5JbWFnZUxhYmVsc0VudHJ5Eg8KB29zX25hbWUYCCABKAkSEQoJa2V5c19rZXB0GAkgASgJGjIKEEltYWdlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqPAgoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIOCgpQSEFTRV9JRExFEAESFQoRUEhBU0VfRE9XTkxPQURJTkcQAhIPCgtQSEFTRV9SRUFEWRADEhEKDVBIQVNFX1NUQUdJTkcQBBIQCgxQSEFTRV9TVEFHRUQQBRIUChBQSEFTRV9BQ1RJVkFUSU5HEAYSEwoPUEhBU0VfUkVCT09USU5HEAcSEwoPUEhBU0VfVkVSSUZZSU5HEAgSEQoNUEhBU0VfSEVBTFRIWRAJEhAKDFBIQVNFX0ZBSUxFRBAKEhYKElBIQVNFX1JPTExJTkdfQkFDSxALEhUKEVBIQVNFX1JPTExFRF9CQUNLEAwqXwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9VTktOT1dOEAESEgoOVkVSRElDVF9QQVNTRUQQAhISCg5WRVJESUNUX0ZBSUxFRBADMroBCgxBZ2VudFNlcnZpY2USRwoGQXR0YWNoEhsuYm9vdGZsZWV0LnYxLkF0dGFjaFJlcXVlc3QaHC5ib290ZmxlZXQudjEuQXR0YWNoUmVzcG9uc2UoATABEmEKEFJlbmV3Q2VydGlmaWNhdGUSJS5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaJi5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message bootfleet.v1.RenewCertificateRequest
@@ -339,6 +339,13 @@ export type Report = Message<"bootfleet.v1.Report"> & {
    * @generated from field: int64 plans_stale_since_ms = 17;
    */
   plansStaleSinceMs: bigint;
+
+  /**
+   * What a person on the machine made boot, and nobody has changed since; absent: what boots is the agent's choice.
+   *
+   * @generated from field: bootfleet.v1.LocalMove local_move = 18;
+   */
+  localMove?: LocalMove | undefined;
 };
 
 /**
@@ -347,6 +354,55 @@ export type Report = Message<"bootfleet.v1.Report"> & {
  */
 export const ReportSchema: GenMessage<Report> = /*@__PURE__*/
   messageDesc(file_bootfleet_v1_agent, 7);
+
+/**
+ * A host does not undo it, and takes no further step until a plan names it as resumed.
+ *
+ * @generated from message bootfleet.v1.LocalMove
+ */
+export type LocalMove = Message<"bootfleet.v1.LocalMove"> & {
+  /**
+   * New with every move.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Who asked, as the machine knows them.
+   *
+   * @generated from field: string user = 2;
+   */
+  user: string;
+
+  /**
+   * activate, switch or rollback of container-snap.
+   *
+   * @generated from field: string command = 3;
+   */
+  command: string;
+
+  /**
+   * By the host's clock.
+   *
+   * @generated from field: int64 at_ms = 4;
+   */
+  atMs: bigint;
+
+  /**
+   * Of what was made to boot, as git names it; empty when it is not known.
+   *
+   * @generated from field: string digest = 5;
+   */
+  digest: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.LocalMove.
+ * Use `create(LocalMoveSchema)` to create a new message.
+ */
+export const LocalMoveSchema: GenMessage<LocalMove> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 8);
 
 /**
  * Only of plans that a director signed for this very host: what anybody could send is not worth a report.
@@ -377,7 +433,7 @@ export type RefusedPlan = Message<"bootfleet.v1.RefusedPlan"> & {
  * Use `create(RefusedPlanSchema)` to create a new message.
  */
 export const RefusedPlanSchema: GenMessage<RefusedPlan> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 8);
+  messageDesc(file_bootfleet_v1_agent, 9);
 
 /**
  * @generated from message bootfleet.v1.Health
@@ -401,7 +457,7 @@ export type Health = Message<"bootfleet.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 9);
+  messageDesc(file_bootfleet_v1_agent, 10);
 
 /**
  * @generated from message bootfleet.v1.FailedCheck
@@ -425,7 +481,7 @@ export type FailedCheck = Message<"bootfleet.v1.FailedCheck"> & {
  * Use `create(FailedCheckSchema)` to create a new message.
  */
 export const FailedCheckSchema: GenMessage<FailedCheck> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 10);
+  messageDesc(file_bootfleet_v1_agent, 11);
 
 /**
  * @generated from message bootfleet.v1.Failure
@@ -456,7 +512,7 @@ export type Failure = Message<"bootfleet.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 11);
+  messageDesc(file_bootfleet_v1_agent, 12);
 
 /**
  * @generated from message bootfleet.v1.Facts
@@ -524,7 +580,7 @@ export type Facts = Message<"bootfleet.v1.Facts"> & {
  * Use `create(FactsSchema)` to create a new message.
  */
 export const FactsSchema: GenMessage<Facts> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 12);
+  messageDesc(file_bootfleet_v1_agent, 13);
 
 /**
  * A host's phase, as the agent's update machine names it.
