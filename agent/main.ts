@@ -7,6 +7,7 @@ import { AgentError } from './errors.ts'
 import { enrol } from './joining/enrol.ts'
 import { answer } from './local/commands.ts'
 import type { LocalCommand } from './local/commands.ts'
+import { uninstall } from './local/uninstall.ts'
 import { VERSION } from '../proto/version.ts'
 
 const USAGE = `bootfleet-agent ${VERSION}: keeps this host on the image its plan names
@@ -20,6 +21,8 @@ usage:
                                       wait for the verdict on a deployment that is on trial
   bootfleet-agent enrol --token-file FILE --server HOST:PORT [--name NAME] [--wait 1h]
                                       ask to be enrolled, and wait until somebody agrees
+  bootfleet-agent uninstall [--purge] disable the agent, and leave a machine that boots what it runs;
+                                      --purge removes keys, plans and configuration too
   bootfleet-agent --version
   bootfleet-agent --help
 
@@ -43,6 +46,7 @@ async function main(): Promise<number> {
       server: { type: 'string' },
       name: { type: 'string' },
       wait: { type: 'string', default: ENROL_WAIT },
+      purge: { type: 'boolean', default: false },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -57,6 +61,7 @@ async function main(): Promise<number> {
   }
   const [command] = positionals
   if (positionals.length === 1 && command === 'enrol') return ask(values)
+  if (positionals.length === 1 && command === 'uninstall') return remove(values.config ?? CONFIG_PATH, values)
   const local = LOCAL_COMMANDS.find((name) => name === command)
   const seconds = Number(values['agent-within'])
   if (positionals.length !== 1 || !(seconds > 0) || (local === undefined && command !== 'run')) {
@@ -86,6 +91,14 @@ async function ask(values: EnrolValues): Promise<number> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const configPath = values.config ?? CONFIG_PATH
   await enrol({ tokenFile, server, name, configPath, waitMs, say, signal: stopSignal() })
+  return 0
+}
+
+async function remove(configPath: string, { purge }: { readonly purge: boolean }): Promise<number> {
+  const config = await loadConfig(configPath)
+  const identity = purge ? 'purged' : 'kept'
+  const lines = await uninstall({ config, configPath, identity, signal: stopSignal() })
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''))
   return 0
 }
 

@@ -44,14 +44,26 @@ if [ "\$1" = configure ]; then
   systemd-tmpfiles --create bootfleet.conf >/dev/null 2>&1 || true
 fi
 POSTINST
+# A machine whose image is on trial must not lose who would take it back: then the removal ends here, with what to do.
+cat >"$scratch/DEBIAN/prerm" <<PRERM
+#!/bin/sh
+set -e
+if [ "\$1" = remove ] && [ -d /run/systemd/system ] && [ -e /etc/bootfleet/agent.yaml ]; then
+  bootfleet-agent uninstall --config /etc/bootfleet/agent.yaml
+fi
+PRERM
+# Deployments, kernels and what container-snap knows of them stay: the machine boots from them.
 cat >"$scratch/DEBIAN/postrm" <<POSTRM
 #!/bin/sh
 set -e
-if [ "\$1" = purge ] && command -v deb-systemd-helper >/dev/null; then
-  deb-systemd-helper purge $units >/dev/null || true
+if [ "\$1" = purge ]; then
+  if command -v deb-systemd-helper >/dev/null; then
+    deb-systemd-helper purge $units >/dev/null || true
+  fi
+  rm -rf /var/lib/bootfleet /etc/bootfleet
 fi
 POSTRM
-chmod 755 "$scratch/DEBIAN/postinst" "$scratch/DEBIAN/postrm"
+chmod 755 "$scratch/DEBIAN/postinst" "$scratch/DEBIAN/prerm" "$scratch/DEBIAN/postrm"
 dpkg-deb --root-owner-group --build "$scratch" "$package.new" >/dev/null
 mv "$package.new" "$package"
 printf '%s\n' "$package"
