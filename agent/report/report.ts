@@ -1,7 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
-import type { LocalMove } from '../update/facts.ts'
 import { verdictOnRunning } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
@@ -86,7 +85,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     phaseEnteredAtMs: BigInt(state.phaseEnteredAtMs),
     ...(refused === null ? {} : { refusedPlan: { ...refused, plan: toReference(refused.plan) } }),
     plansStaleSinceMs: BigInt(plansStaleSinceMs ?? 0),
-    ...(state.moved === undefined ? {} : { localMove: toLocalMove(state.moved) }),
+    ...localMoveOf(state),
   })
 }
 
@@ -112,8 +111,10 @@ function versionOf({ accepted, booted }: State, plan: AcceptedPlan | null): stri
   return running == null ? '' : (known?.image.version ?? '')
 }
 
-function toLocalMove({ atMs, digest, ...move }: LocalMove) {
-  return { ...move, atMs: BigInt(atMs), digest: digest ?? '' }
+function localMoveOf({ moved }: State) {
+  if (moved === undefined) return {}
+  const { atMs, digest, ...move } = moved
+  return { localMove: { ...move, atMs: BigInt(atMs), digest: digest ?? '' } }
 }
 
 function planOf(at: Position): AcceptedPlan | null {

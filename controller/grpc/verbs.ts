@@ -78,11 +78,7 @@ export function verbHandlers(
       ({ request: { target, host, reason }, actor }: Request<RetryRequest>) =>
         withRollout({ kind: 'retry', target, host: orNull(host), actor, reason: reasonFromWire(reason) }),
     ),
-    resumeHost: unary('resumeHost', async ({ request: { host, reason }, actor }: Request<HostRequest>) => {
-      const order = { kind: 'resumeHost', host, actor, reason: reasonFromWire(reason) } as const
-      const { message, changed } = await backend.order(order)
-      return { hostId: findHost(backend.snapshot().state, host).id, message, changed }
-    }),
+    resumeHost: unary('resumeHost', onHost(backend)),
     denyDigest: unary('denyDigest', onDigest('deny')),
     allowDigest: unary('allowDigest', onDigest('allow')),
     halt: unary('halt', onFleets('halt')),
@@ -97,6 +93,14 @@ export function verbHandlers(
     const { rolloutId, message, changed } = await backend.order(order)
     const rollout = rolloutStatusOf(backend.snapshot(), rolloutId)
     return { message, changed, ...(rollout === null ? {} : { rollout }) }
+  }
+}
+
+function onHost(backend: VerbBackend) {
+  return async ({ request: { host, reason }, actor }: Request<HostRequest>) => {
+    const order = { kind: 'resumeHost', host, actor, reason: reasonFromWire(reason) } as const
+    const { message, changed } = await backend.order(order)
+    return { hostId: findHost(backend.snapshot().state, host).id, message, changed }
   }
 }
 

@@ -3,6 +3,8 @@ import { duration } from './spoken-time.ts'
 import type { BlockingReason, HostPhase, PauseCause } from './states.ts'
 import type { ResolvedImage } from './wanted.ts'
 
+type MoveReason = Extract<BlockingReason, { kind: 'Drifted(local)' }>
+
 export { duration } from './spoken-time.ts'
 
 /** Enough of a digest to recognise it. */
@@ -61,11 +63,8 @@ export function renderReason(reason: BlockingReason): string {
       const end = reason.inMs === null ? 'until git says otherwise' : `for another ${duration(reason.inMs)}`
       return `held in git ${end}: ${reason.reason}`
     }
-    case 'Drifted(local)': {
-      const what = reason.digest === null ? 'an unknown image' : shortDigest(reason.digest)
-      const how = `with container-snap ${reason.command}, ${duration(reason.agoMs)} ago`
-      return `${reason.user} made it boot ${what} ${how}; it is left so and granted nothing until "bootfleet resume host/NAME"`
-    }
+    case 'Drifted(local)':
+      return renderMove(reason)
     case 'Pinned':
       return `pinned to ${shortDigest(reason.digest)} in git, and runs it`
     case 'PinNotFound':
@@ -95,6 +94,12 @@ export function renderReason(reason: BlockingReason): string {
     case 'Ended':
       return `${phaseWord(reason.phase)}: ${reason.message}`
   }
+}
+
+function renderMove({ agoMs, command, digest, user }: MoveReason): string {
+  const what = digest === null ? 'an unknown image' : shortDigest(digest)
+  const how = `with container-snap ${command}, ${duration(agoMs)} ago`
+  return `${user} made it boot ${what} ${how}; it is left so and granted nothing until "bootfleet resume host/NAME"`
 }
 
 /** By whom, and what it takes to go on. */

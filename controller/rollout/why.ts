@@ -75,13 +75,17 @@ type Place = {
   readonly host: Host
 }
 
-/** From the records, which outlive the controller; of what only git or the connection tells there is no time. */
-function sinceOf(state: RolloutEngineState, { explanation, fleet, host }: Place): number {
+function toldSince(explanation: Explanation, fleet: Fleet | undefined): number | undefined {
   if (explanation.kind === 'RolloutPaused') return explanation.cause.atMs
   if (explanation.kind === 'Drifted(local)') return explanation.atMs
-  const denials = explanation.kind === 'Denied' && fleet !== undefined ? fleet.record.denied : []
-  const denial = denials.find((each) => explanation.kind === 'Denied' && each.digest === explanation.digest)
-  if (denial !== undefined) return denial.atMs
+  if (explanation.kind !== 'Denied') return undefined
+  return fleet?.record.denied.find(({ digest }) => digest === explanation.digest)?.atMs
+}
+
+/** From the records, which outlive the controller; of what only git or the connection tells there is no time. */
+function sinceOf(state: RolloutEngineState, { explanation, fleet, host }: Place): number {
+  const told = toldSince(explanation, fleet)
+  if (told !== undefined) return told
   const current = fleet?.record.rolloutId ?? ''
   const rolloutId = explanation.kind === 'OldRolloutInFlight' ? explanation.rolloutId : current
   const grant = host.grants.get(rolloutId)
