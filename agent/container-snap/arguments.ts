@@ -77,6 +77,7 @@ const rules = {
   pin: { positionals: [1, 1], options: [] },
   unpin: { positionals: [1, 1], options: [] },
   call: { positionals: [2, Number.POSITIVE_INFINITY], options: [] },
+  'etc-diff': { positionals: [0, 0], options: [] },
   lint: { positionals: [0, 1], options: ['profile', 'list', 'fetch', 'stall-timeout'] },
   diff: { positionals: [2, 2], options: ['fetch', 'stall-timeout'] },
   gc: { positionals: [0, 0], options: ['keep', 'copies', 'dry-run'] },
@@ -119,6 +120,7 @@ export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose]
   gc [--keep N] [--copies] [--dry-run]          free what nothing needs, say how much came free
   call ID -- COMMAND [ARGUMENT]…                run a command inside a copy
   diff ID ID, diff --fetch IMAGE IMAGE          packages and files that came, went or changed
+  etc-diff                                      what this machine changed in /etc
   lint (IMAGE | DIR | --fetch IMAGE) [--profile systemd-boot|tukit-grub2], lint --list
                                                 check that an image can be booted and updated
   (--fetch: of images that need not be here; they are fetched for it, and not kept)

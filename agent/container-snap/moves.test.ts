@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askerOf } from './asker.ts'
 import type { Depot, Machine } from './testing/machine.ts'
@@ -59,6 +61,41 @@ describe('what a person made boot next', () => {
     await depot.program.under({ SUDO_USER: 'bo', FAILPOINT_KILL: 'activation-intended' }).run(...words)
     expect((await machine.status()).moved).toMatchObject({ user: 'bo', command: 'rollback' })
   })
+})
+
+describe('what a machine changed in /etc', () => {
+  let depot: Depot
+  let machine: Machine
+
+  beforeAll(async () => {
+    depot = await openDepot()
+    machine = await openMachine(depot, 'none')
+  }, timeout)
+  afterAll(async () => {
+    await machine.close()
+    await depot.close()
+  }, timeout)
+
+  test(
+    'is listed by name against its image, without what every machine has of its own',
+    { timeout },
+    async () => {
+      const etc = join(machine.sysroot.directory, 'etc')
+      expect(await machine.value('etc-diff')).toBe('')
+      await writeFile(join(etc, 'local.conf'), 'another text than was shipped\n')
+      await writeFile(join(etc, 'added.conf'), 'new\n')
+      await writeFile(join(etc, 'machine-id'), '0123456789abcdef0123456789abcdef\n')
+      await rm(join(etc, 'vendor.conf'))
+      expect(await machine.value('etc-diff')).toBe('+ added.conf\n~ local.conf\n- vendor.conf')
+      expect(await machine.json('etc-diff')).toEqual({
+        changes: [
+          { path: 'added.conf', kind: 'added' },
+          { path: 'local.conf', kind: 'changed' },
+          { path: 'vendor.conf', kind: 'removed' },
+        ],
+      })
+    },
+  )
 })
 
 test('who asks is who logged in, and nobody can write a second line with their name', async () => {

@@ -5,6 +5,7 @@ import { call as callInside } from './call.ts'
 import { deleteSnapshot } from './delete.ts'
 import { deploy } from './deploy.ts'
 import { diff, diffFetched } from './diff.ts'
+import { etcDiff } from './etc-diff.ts'
 import { gc, gcDryRun } from './gc.ts'
 import { install } from './install.ts'
 import { lint } from './lint.ts'
@@ -61,6 +62,7 @@ export const commands: Readonly<
       ? diffFetched(context, from, to, pullOptions(call).stallMs)
       : diff(context, from, to)
   },
+  'etc-diff': (context) => etcDiff(context),
   call: (context, call) => callInside(context, first(call), call.positionals.slice(1)),
   lint: (context, call) => {
     const { fetch = false, list = false, profile } = call.values
