@@ -144,20 +144,29 @@ function cleaned(text: string, lengthMax: number): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax)
 }
 
+type Facts = z.output<typeof ReportFromWire>['facts']
+
+function toldIn(facts: Facts): Pick<HostReport, 'architecture' | 'keysKept' | 'reportOnly'> {
+  if (facts === undefined) return { architecture: '' }
+  const { architecture, driver, keysKept } = facts
+  return {
+    architecture,
+    ...(isKeysKept(keysKept) && { keysKept }),
+    ...(driver === REPORT_ONLY && { reportOnly: systemOf(facts) }),
+  }
+}
+
 /** @throws ControllerError RequestInvalid naming the first field that cannot be taken. */
 export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
     const { facts, localMove, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
-    const kept = facts?.keysKept
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
       ...(localMove !== undefined && { localMove }),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
-      architecture: facts?.architecture ?? '',
-      ...(isKeysKept(kept) && { keysKept: kept }),
-      ...(facts?.driver === REPORT_ONLY && { reportOnly: systemOf(facts) }),
+      ...toldIn(facts),
     }
   }
   const [issue] = parsed.error.issues
