@@ -32,6 +32,8 @@ export type DeploymentRecord = {
   bad: string | null
   /** What its /etc was merged of, as one word; a deployment of the same need not be made twice. */
   source: string | null
+  /** What a plan wants on its kernel's line, beside the image's and the machine's. */
+  kernelArguments: readonly string[]
 }
 
 /** Written before the commit point of an activation and taken away at the first repair after it. */
@@ -104,6 +106,7 @@ const shapes = {
     blessedAt: 'text-or-null',
     bad: 'text-or-null',
     source: 'text-or-null',
+    kernelArguments: 'texts',
   },
   pull: { digest: 'text', manifestDigests: 'texts', bootId: 'text', startedAt: 'text' },
   creating: { name: 'text', imageId: 'text', purpose: 'text' },
@@ -114,7 +117,14 @@ const shapes = {
 /** What the absence of a field means that came after the first ledgers; a ledger without it is not damaged. */
 const added = {
   ledger: { activating: null, activations: 0 },
-  deployment: { stagedAt: null, activation: null, blessedAt: null, bad: null, source: null },
+  deployment: {
+    stagedAt: null,
+    activation: null,
+    blessedAt: null,
+    bad: null,
+    source: null,
+    kernelArguments: [],
+  },
   creating: { purpose: 'copy' },
 } as const
 

@@ -15,6 +15,7 @@ const KnownDeployment = z.object({
   entry: z.string().nullable(),
   /** Null where its entry is not counted. */
   triesLeft: z.number().nullable(),
+  kernelArguments: z.array(z.string()).default([]),
 })
 export type KnownDeployment = z.infer<typeof KnownDeployment>
 
@@ -24,12 +25,17 @@ const Status = z.object({
   /** The last activation, until it was blessed or left. */
   activated: z.object({ id: z.string(), bootId: z.string() }).nullable(),
   deployments: z.array(KnownDeployment),
+  kernelLine: z
+    .array(z.object({ argument: z.string(), source: z.string() }))
+    .nullable()
+    .default(null),
 })
 export type Status = {
   readonly current: KnownDeployment | null
   readonly default: KnownDeployment | null
   readonly activated: { readonly id: string; readonly bootId: string } | null
   readonly deployments: readonly KnownDeployment[]
+  readonly kernelLine: readonly { readonly argument: string; readonly source: string }[] | null
 }
 
 /** What `container-snap status --json` says. */
@@ -41,14 +47,16 @@ export async function readStatus(call: Call, signal: AbortSignal): Promise<Statu
     const found = z.prettifyError(parsed.error).slice(0, 300)
     throw new AgentError('InspectFailed', `${attempt}: ${found}`)
   }
-  const { current, default: next, activated, deployments } = parsed.data
+  const { current, default: next, activated, deployments, kernelLine } = parsed.data
   const find = (root: { id: string } | null) => deployments.find(({ id }) => id === root?.id) ?? null
-  return { current: find(current), default: find(next), activated, deployments }
+  return { current: find(current), default: find(next), activated, deployments, kernelLine }
 }
 
 /** The program says an empty string where it does not know. */
-export function toDeployment({ id, digest, manifestDigest }: KnownDeployment): Deployment {
-  return { deploymentId: id, digest: digest || null, manifestDigest: manifestDigest || null }
+export function toDeployment({ id, digest, kernelArguments, manifestDigest }: KnownDeployment): Deployment {
+  const known = { deploymentId: id, digest: digest || null, manifestDigest: manifestDigest || null }
+  // Left out where there are none: an agent that a fallback brings back must still read the state.
+  return kernelArguments.length === 0 ? known : { ...known, kernelArguments }
 }
 
 /** What the boot loader and the ledger say of a deployment that did not stay. */

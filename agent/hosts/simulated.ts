@@ -67,7 +67,11 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
     pull,
     // There are no files to look at.
     lint: async () => [],
-    stage: async (image, { signal }) => {
+    kernelLine: async () => {
+      const { kernelArguments = [] } = currentOf(await readOrFail(path))
+      return kernelArguments.map((argument) => ({ argument, source: 'host' }))
+    },
+    stage: async ({ image, kernelArguments }, signal) => {
       await pause(signal)
       const machine = await readOrFail(path)
       if (!machine.pulled.includes(image.digest)) {
@@ -75,7 +79,9 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
       }
       const deploymentId = `${image.manifestDigest.slice('sha256:'.length)}-work${machine.nextNumber}`
       const { digest, manifestDigest, version } = image
-      const staged = { deploymentId, digest, manifestDigest, version, blessed: false, bad: null }
+      const wanted = kernelArguments.length > 0 && { kernelArguments: [...kernelArguments] }
+      const made = { deploymentId, digest, manifestDigest, version, ...wanted }
+      const staged = { ...made, blessed: false, bad: null }
       const deployments = [...machine.deployments, staged]
       await write({ ...machine, nextNumber: machine.nextNumber + 1, deployments })
       return { deploymentId, etcConflicts: [] }

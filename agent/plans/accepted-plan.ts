@@ -4,8 +4,8 @@ import type { AcceptedPlan } from '../update/types.ts'
 
 /** What the update machine keeps of a plan. */
 export function toAcceptedPlan(plan: Plan, payloadSha256: string, guard: Guard | null): AcceptedPlan {
-  const { fleet, rollout, generation, attempt, term, counter, image, health, limits, deny, allow, lint } =
-    plan
+  const { fleet, rollout, generation, attempt, term, counter, image, health, limits, deny } = plan
+  const { allow, lint, kernelArguments } = plan
   return {
     payloadSha256,
     fleet,
@@ -21,6 +21,7 @@ export function toAcceptedPlan(plan: Plan, payloadSha256: string, guard: Guard |
     // Left out where there is none: an agent that a fallback brings back must still read the state.
     ...(allow === undefined ? {} : { allow }),
     ...(lint === undefined ? {} : { lint }),
+    ...(kernelArguments === undefined ? {} : { kernelArguments }),
     ...(guard === null ? {} : { guard }),
     issuedAtMs: Date.parse(plan.issuedAt),
     stageUntilMs: plan.stage === null ? null : Date.parse(plan.stage.until),

@@ -40,5 +40,6 @@ export function acceptPlan(plan: SignedPlan, last: AcceptedPlan | null, wallMs: 
     limits: { maxReboots, maxBytes },
     deny,
     allow,
+    ...(intent.kernelArguments !== undefined && { kernelArguments: intent.kernelArguments }),
   }
 }

@@ -47,7 +47,25 @@ describe('a host', () => {
     ])
   })
 
+  test('has kernel arguments in their order, each once, and none where the list is empty', () => {
+    const [none, some] = accepted(
+      host('{ kernelArguments: [quiet, mitigations=off, quiet] }'),
+      host('{ kernelArguments: [] }', 'till-16'),
+    ).hosts
+    expect(none).not.toHaveProperty('kernelArguments')
+    expect(some).toMatchObject({ kernelArguments: ['mitigations=off', 'quiet'] })
+  })
+
   test.each([
+    [
+      '{ kernelArguments: [quiet, init=/bin/sh] }',
+      '4:34: spec.kernelArguments[1]: may not be set here: it decides what starts instead of the image, and whether the trial of an image is judged',
+    ],
+    [
+      '{ kernelArguments: [two words] }',
+      '4:27: spec.kernelArguments[0]: is not one kernel argument (NAME or NAME=VALUE of letters, digits and _ . , : @ % + / ~ = -)',
+    ],
+    ['{ kernelArguments: [1] }', '4:27: spec.kernelArguments[0]: 1 is not a text'],
     [
       '{ labels: { host.bootfleet.dev/arch: amd64 } }',
       '4:19: spec.labels["host.bootfleet.dev/arch"]: labels under host.bootfleet.dev/ are what a host reports about itself: take another prefix, or none',

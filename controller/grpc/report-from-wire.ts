@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { Phase, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { KERNEL_ARGUMENTS_MAX, KERNEL_ARGUMENT_MAX_LENGTH } from '../../proto/kernel-arguments.ts'
 import { Digest } from '../../proto/plan.ts'
 import type { AgentPhase } from '../rollout/states.ts'
 import type { HostReport, ReportedSystem } from '../rollout/report.ts'
@@ -38,6 +39,7 @@ const DigestOrNone = z.union([z.literal('').transform(() => null), Digest])
 const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
 const Instant = z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number)
 const FAILED_CHECKS_MAX = 16
+const KERNEL_LINE_MAX = 64
 
 const PHASES: Readonly<Record<Phase, AgentPhase | null>> = {
   [Phase.UNSPECIFIED]: null,
@@ -114,6 +116,14 @@ const ReportFromWire = z.object({
     .optional(),
   deniedDigests: z.array(Digest).max(256),
   etcConflicts: shownList(64),
+  kernelLine: z
+    .object({
+      ofHost: z.array(z.string().max(KERNEL_ARGUMENT_MAX_LENGTH)).max(KERNEL_ARGUMENTS_MAX),
+      arguments: z
+        .array(z.object({ argument: shown(256), source: shown(16) }))
+        .transform((line) => line.slice(0, KERNEL_LINE_MAX)),
+    })
+    .optional(),
   refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
   phaseEnteredAtMs: Instant,
   plansStaleSinceMs: Instant,
@@ -139,11 +149,14 @@ function cleaned(text: string, lengthMax: number): string {
 export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
-    const { facts, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
+    const { facts, kernelLine, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
     const kept = facts?.keysKept
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
+      ...(kernelLine !== undefined && { kernelArguments: kernelLine.ofHost }),
+      ...(kernelLine !== undefined &&
+        kernelLine.arguments.length > 0 && { kernelLine: kernelLine.arguments }),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       architecture: facts?.architecture ?? '',
       ...(isKeysKept(kept) && { keysKept: kept }),

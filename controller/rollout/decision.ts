@@ -43,6 +43,8 @@ export type PlanIntent = {
   readonly allow: readonly string[]
   readonly lint: Fleet['lint']
   /** Absent: none. */
+  readonly kernelArguments?: readonly string[]
+  /** Absent: none. */
   readonly permits?: readonly string[]
   readonly commit: string
 }

@@ -15,7 +15,7 @@ function nameOf(word: string): string {
 
 /** Words as the kernel divides them: quotes keep blanks, and what follows `--` is for init. */
 function kernelWords(cmdline: string): readonly string[] {
-  const words = cmdline.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? []
+  const words: readonly string[] = cmdline.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? []
   const end = words.indexOf('--')
   return end === -1 ? words : words.slice(0, end)
 }

@@ -1,3 +1,4 @@
+import type { SourcedArgument } from '../boot/kernel-line.ts'
 import type { Loader } from '../boot/loader.ts'
 
 export type Deployment = {
@@ -19,6 +20,8 @@ export type Deployment = {
   entry: string | null
   /** Null where its boots are not counted. */
   triesLeft: number | null
+  /** What a plan wants on its kernel's line. */
+  kernelArguments: readonly string[]
 }
 
 export type Status = {
@@ -31,4 +34,6 @@ export type Status = {
   /** The last activation, until a boot has shown what came of it. */
   activated: { id: string; activation: number; bootId: string } | null
   deployments: readonly Deployment[]
+  /** On the line of what runs, behind its root; null where the image's cannot be read, or no entry of ours has them. */
+  kernelLine: readonly SourcedArgument[] | null
 }

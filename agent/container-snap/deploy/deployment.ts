@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Loader } from '../boot/loader.ts'
 import type { Context } from '../context.ts'
+import { SnapError } from '../errors.ts'
 import { mergeEtc, requireOneEtc } from '../etc/merge.ts'
 import type { DeploymentRecord } from '../ledger.ts'
 import { syncFileSystem } from '../store/btrfs.ts'
@@ -17,6 +18,8 @@ export type DeploymentPlan = {
   /** Absolute paths of two /etc trees; null for a machine's first deployment, which has its image's /etc. */
   etc: { base: string; local: string } | null
   source: string | null
+  /** What a plan wants on its kernel's line. */
+  kernelArguments?: readonly string[]
   /** Writes the machine's own files into the new root, after the merge. */
   prepare?: (root: string) => Promise<void>
 }
@@ -40,6 +43,8 @@ export async function makeDeployment(
   opened: View,
   plan: DeploymentPlan,
 ): Promise<MadeDeployment> {
+  const { source, kernelArguments = [] } = plan
+  requireTaken(loader, kernelArguments)
   const { view } = await discardHalfMade(context, loader, opened)
   await requireSystemTree(plan.image, 'deploy')
   await requireOneEtc(plan.image.path)
@@ -51,7 +56,7 @@ export async function makeDeployment(
   }
   try {
     const conflicts = await fill(context, loader, withCopy, { ...plan, copy: copy.snapshot })
-    const record = { ...copy.record, stagedAt: new Date().toISOString(), source: plan.source }
+    const record = { ...copy.record, stagedAt: new Date().toISOString(), source, kernelArguments }
     const deployments = [...withCopy.ledger.deployments, record]
     const ledger = { ...withCopy.ledger, creating: null, deployments }
     await recordLedger(context, ledger)
@@ -62,6 +67,15 @@ export async function makeDeployment(
     await discardHalfMade(context, loader, withCopy).catch(() => {})
     throw error
   }
+}
+
+/** There the line is written by the distribution's own programs, from its own files. */
+function requireTaken({ kind }: Loader, kernelArguments: readonly string[]): void {
+  if (kind !== 'tukit-grub2' || kernelArguments.length === 0) return
+  throw new SnapError(
+    'refused',
+    `deploy with ${kernelArguments.join(' ')}: the loader tukit-grub2 takes kernel arguments from /etc/default/grub alone; write them there, or take them out of the Host's kernelArguments`,
+  )
 }
 
 async function fill(
@@ -76,7 +90,8 @@ async function fill(
   await plan.prepare?.(copy.path)
   await syncFileSystem(context, copy.path)
   await context.failpoint?.('deployment-synced')
-  await loader.stage(await bootDeployment(view, copy))
+  const { kernelArguments = [] } = plan
+  await loader.stage({ ...(await bootDeployment(view, copy)), kernelArguments })
   await context.failpoint?.('entry-staged')
   return merged?.conflicts ?? []
 }
