@@ -10,6 +10,7 @@ import { recordLedger } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { bootDeployment } from './boot-deployment.ts'
 import { discardHalfMade } from './half-made.ts'
+import { placePersistent } from './persistent-places.ts'
 import { requireSystemTree } from './system-tree.ts'
 
 export type DeploymentPlan = {
@@ -87,6 +88,7 @@ async function fill(
   const { copy, etc } = plan
   const merged = etc === null ? null : await mergeEtc({ ...etc, next: join(copy.path, 'etc') }, context)
   await context.failpoint?.('etc-merged')
+  if (etc !== null) await placePersistent(context, copy.path)
   await plan.prepare?.(copy.path)
   await syncFileSystem(context, copy.path)
   await context.failpoint?.('deployment-synced')
