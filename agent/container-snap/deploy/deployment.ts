@@ -10,6 +10,7 @@ import { recordLedger } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { bootDeployment } from './boot-deployment.ts'
 import { discardHalfMade } from './half-made.ts'
+import { labelFiles } from './labels.ts'
 import { placePersistent } from './persistent-places.ts'
 import { requireSystemTree } from './system-tree.ts'
 
@@ -89,7 +90,12 @@ async function fill(
   const merged = etc === null ? null : await mergeEtc({ ...etc, next: join(copy.path, 'etc') }, context)
   await context.failpoint?.('etc-merged')
   if (etc !== null) await placePersistent(context, copy.path)
-  await plan.prepare?.(copy.path)
+  await labelFiles(context, copy.path)
+  if (plan.prepare !== undefined) {
+    // What it copies out of the root takes its labels along, and what it writes gets them then.
+    await plan.prepare(copy.path)
+    await labelFiles(context, copy.path)
+  }
   await syncFileSystem(context, copy.path)
   await context.failpoint?.('deployment-synced')
   const { kernelArguments = [] } = plan
