@@ -38,7 +38,7 @@ const RUNNERS: Runners = {
   pull: async ({ image, maxBytes }, { driver, onProgress, signal }) => {
     return { kind: 'downloaded', ...(await driver.pull(image, { maxBytes, onProgress, signal })) }
   },
-  stage: async ({ image, kernelArguments = [], maxBytes, lint }, { driver, log, signal }) => {
+  stage: async ({ image, kernelArguments = [], lint }, { driver, log, signal }) => {
     const lintFindings = lint === null ? [] : await lintedBy(driver, { image, lint, signal })
     for (const finding of lintFindings)
       log.warn({ digest: image.digest, finding }, 'lint: the image is unfit')

@@ -114,17 +114,12 @@ const shapes = {
   activating: { subvolumeUuid: 'text', activation: 'number', bootId: 'text' },
 } as const satisfies Record<string, Shape>
 
+const notYet = { stagedAt: null, activation: null, blessedAt: null, bad: null, source: null } as const
+
 /** What the absence of a field means that came after the first ledgers; a ledger without it is not damaged. */
 const added = {
   ledger: { activating: null, activations: 0 },
-  deployment: {
-    stagedAt: null,
-    activation: null,
-    blessedAt: null,
-    bad: null,
-    source: null,
-    kernelArguments: [],
-  },
+  deployment: { ...notYet, kernelArguments: [] },
   creating: { purpose: 'copy' },
 } as const
 

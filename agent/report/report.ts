@@ -82,10 +82,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
       driver: host.driver,
       keysKept: host.keysKept(),
     },
-    kernelLine: {
-      ofHost: [...(state.booted.current?.kernelArguments ?? [])],
-      arguments: (host.kernelLine ?? []).slice(0, KERNEL_LINE_MAX).map((one) => ({ ...one })),
-    },
+    kernelLine: lineOf(state, host),
     defaultDigest: defaultDigestOf(state),
     etcConflicts: [...state.etcConflicts],
     deniedDigests: [...state.deniedDigests],
@@ -93,6 +90,13 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     ...(refused === null ? {} : { refusedPlan: { ...refused, plan: toReference(refused.plan) } }),
     plansStaleSinceMs: BigInt(plansStaleSinceMs ?? 0),
   })
+}
+
+function lineOf({ booted }: State, { kernelLine }: HostDescription) {
+  return {
+    ofHost: [...(booted.current?.kernelArguments ?? [])],
+    arguments: (kernelLine ?? []).slice(0, KERNEL_LINE_MAX).map((one) => ({ ...one })),
+  }
 }
 
 /**

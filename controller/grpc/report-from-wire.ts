@@ -141,6 +141,16 @@ function systemOf({ osId, osVersion, osName, imageReference, imageLabels }: Repo
   return { osId, osVersion, osName, imageReference, imageLabels }
 }
 
+function lineOf(line: {
+  readonly ofHost: readonly string[]
+  readonly arguments: NonNullable<HostReport['kernelLine']>
+}): Pick<HostReport, 'kernelArguments' | 'kernelLine'> {
+  return {
+    kernelArguments: line.ofHost,
+    ...(line.arguments.length > 0 && { kernelLine: line.arguments }),
+  }
+}
+
 function cleaned(text: string, lengthMax: number): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax)
 }
@@ -154,9 +164,7 @@ export function reportFromWire(report: Report): HostReport {
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
-      ...(kernelLine !== undefined && { kernelArguments: kernelLine.ofHost }),
-      ...(kernelLine !== undefined &&
-        kernelLine.arguments.length > 0 && { kernelLine: kernelLine.arguments }),
+      ...(kernelLine !== undefined && lineOf(kernelLine)),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       architecture: facts?.architecture ?? '',
       ...(isKeysKept(kept) && { keysKept: kept }),

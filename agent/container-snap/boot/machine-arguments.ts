@@ -20,20 +20,22 @@ function kernelWords(cmdline: string): readonly string[] {
   return end === -1 ? words : words.slice(0, end)
 }
 
-const names: ReadonlySet<string> = new Set([
-  // The way to the root, and to what it lies on.
-  ...['rootdelay', 'rootwait', 'netroot', 'ip', 'ifname', 'bond', 'bridge', 'vlan', 'nameserver', 'bootdev'],
-  ...['iscsi_firmware', 'iscsi_initiator', 'rd.iscsi', 'rd.neednet', 'rd.auto', 'rd.timeout', 'rd.retry'],
-  ...['dolvm', 'domdadm', 'dmraid', 'zfcp.allow_lun_scan', 'resume', 'resume_offset', 'noresume'],
-  // Disks that have a key: systemd's, dracut's, Debian's and Arch's words for it.
-  ...['luks', 'cryptdevice', 'cryptroot', 'cryptopts', 'cryptkey', 'root_trim', 'crypto'],
-  // Where it is looked at, and what is left of a crash.
-  ...['console', 'earlycon', 'earlyprintk', 'consoleblank', 'fbcon', 'video', 'vconsole.keymap'],
-  ...['crashkernel', 'fadump', 'pstore.backend'],
-  // What this hardware does not start without.
-  ...['nomodeset', 'acpi', 'noapic', 'nolapic', 'pci', 'pcie_aspm', 'reboot', 'clocksource', 'tsc'],
-  ...['iommu', 'intel_iommu', 'amd_iommu', 'mem', 'memmap', 'maxcpus', 'nr_cpus'],
-])
+/** The way to the root, and to what it lies on. */
+const storage =
+  'rootdelay rootwait netroot ip ifname bond bridge vlan nameserver bootdev iscsi_firmware iscsi_initiator ' +
+  'rd.iscsi rd.neednet rd.auto rd.timeout rd.retry dolvm domdadm dmraid zfcp.allow_lun_scan ' +
+  'resume resume_offset noresume'
+/** Disks that have a key: systemd's, dracut's, Debian's and Arch's words for it. */
+const keys = 'luks cryptdevice cryptroot cryptopts cryptkey root_trim crypto'
+/** Where it is looked at, and what is left of a crash. */
+const consoles =
+  'console earlycon earlyprintk consoleblank fbcon video vconsole.keymap crashkernel fadump pstore.backend'
+/** What this hardware does not start without. */
+const hardware =
+  'nomodeset acpi noapic nolapic pci pcie_aspm reboot clocksource tsc iommu intel_iommu amd_iommu mem memmap ' +
+  'maxcpus nr_cpus'
+
+const names: ReadonlySet<string> = new Set([storage, keys, consoles, hardware].join(' ').split(' '))
 
 const families = [
   /^(rd\.)?luks\./,

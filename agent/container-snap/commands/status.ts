@@ -106,7 +106,6 @@ function deploymentOf({ view, entries, versions }: Known, snapshot: Snapshot | n
     subvolumeUuid: subvolume.uuid,
     readonly: subvolume.readonly,
     createdAt: record?.createdAt ?? stored?.created ?? '',
-    kernelArguments: record?.kernelArguments ?? [],
     ...lifeOf(record),
     ...shownEntry(entries.filter((one) => one.deploymentId === id)),
   }
@@ -114,11 +113,14 @@ function deploymentOf({ view, entries, versions }: Known, snapshot: Snapshot | n
 
 function lifeOf(
   record: DeploymentRecord | undefined,
-): Pick<Deployment, 'pinned' | 'staged' | 'blessed' | 'bad' | 'activation'> {
-  if (record === undefined)
-    return { pinned: false, staged: false, blessed: false, bad: null, activation: null }
-  const { pinned, stagedAt, blessedAt, bad, activation } = record
-  return { pinned, staged: stagedAt !== null, blessed: blessedAt !== null, bad, activation }
+): Pick<Deployment, 'pinned' | 'staged' | 'blessed' | 'bad' | 'activation' | 'kernelArguments'> {
+  if (record === undefined) {
+    const never = { pinned: false, staged: false, blessed: false, bad: null, activation: null }
+    return { ...never, kernelArguments: [] }
+  }
+  const { pinned, stagedAt, blessedAt, bad, activation, kernelArguments } = record
+  const life = { pinned, staged: stagedAt !== null, blessed: blessedAt !== null, bad, activation }
+  return { ...life, kernelArguments }
 }
 
 /** The one the loader would boot, while a crash left two. */
