@@ -1,6 +1,5 @@
 import type { GrantRecord } from './records.ts'
 import type { HostReport } from './report.ts'
-import type { Host } from './state.ts'
 
 /** The order counts, for the kernel goes by it. */
 function isSame(one: readonly string[], other: readonly string[]): boolean {
@@ -13,6 +12,9 @@ export function runsWith({ kernelArguments }: HostReport, wanted: readonly strin
 }
 
 /** Git wants others since the attempt began; what came of it says nothing of these. */
-export function wantsOthers(host: Host, { kernelArguments = [] }: GrantRecord): boolean {
+export function wantsOthers(
+  host: { readonly kernelArguments: readonly string[] },
+  { kernelArguments = [] }: GrantRecord,
+): boolean {
   return !isSame(kernelArguments, host.kernelArguments)
 }
