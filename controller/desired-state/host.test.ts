@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatIssue } from './issue.ts'
 import { parseDesiredState } from './parse.ts'
+import { renderDesiredState } from './render.ts'
 import type { DesiredState } from './types.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -54,6 +55,8 @@ describe('a host', () => {
     ).hosts
     expect(none).not.toHaveProperty('kernelArguments')
     expect(some).toMatchObject({ kernelArguments: ['mitigations=off', 'quiet'] })
+    const state = accepted(host('{ kernelArguments: [quiet] }'))
+    expect(accepted(renderDesiredState(state))).toEqual(state)
   })
 
   test.each([
