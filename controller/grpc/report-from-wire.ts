@@ -4,7 +4,7 @@ import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { KERNEL_ARGUMENTS_MAX, KERNEL_ARGUMENT_MAX_LENGTH } from '../../proto/kernel-arguments.ts'
 import { Digest } from '../../proto/plan.ts'
 import type { AgentPhase } from '../rollout/states.ts'
-import type { HostReport, ReportedSystem } from '../rollout/report.ts'
+import type { HostReport, ReportedSystem, SourcedArgument } from '../rollout/report.ts'
 import { ControllerError } from '../errors.ts'
 
 /** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
@@ -141,14 +141,13 @@ function systemOf({ osId, osVersion, osName, imageReference, imageLabels }: Repo
   return { osId, osVersion, osName, imageReference, imageLabels }
 }
 
-function lineOf(line: {
-  readonly ofHost: readonly string[]
-  readonly arguments: NonNullable<HostReport['kernelLine']>
-}): Pick<HostReport, 'kernelArguments' | 'kernelLine'> {
-  return {
-    kernelArguments: line.ofHost,
-    ...(line.arguments.length > 0 && { kernelLine: line.arguments }),
-  }
+type ReadLine = { readonly ofHost: readonly string[]; readonly arguments: readonly SourcedArgument[] }
+
+/** Agents from before do not say. */
+function lineOf(line: ReadLine | undefined): Pick<HostReport, 'kernelArguments' | 'kernelLine'> {
+  if (line === undefined) return {}
+  const kernelArguments = line.ofHost
+  return line.arguments.length === 0 ? { kernelArguments } : { kernelArguments, kernelLine: line.arguments }
 }
 
 function cleaned(text: string, lengthMax: number): string {
@@ -164,7 +163,7 @@ export function reportFromWire(report: Report): HostReport {
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
-      ...(kernelLine !== undefined && lineOf(kernelLine)),
+      ...lineOf(kernelLine),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       architecture: facts?.architecture ?? '',
       ...(isKeysKept(kept) && { keysKept: kept }),

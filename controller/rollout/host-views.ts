@@ -110,9 +110,7 @@ function reported({ record }: Host): Reported {
   if (record === null) return unheard
   const { architecture, bootedDigest, bootId, defaultDigest, deniedDigests, etcConflicts } = record.report
   const { bootedManifestDigest, failure, health, keysKept = '', phase, refused } = record.report
-  const { reportOnly = null } = record.report
-  const { bootedManifestDigest, failure, health, phase, refused, reportOnly = null } = record.report
-  const { kernelLine = [] } = record.report
+  const { kernelLine = [], reportOnly = null } = record.report
   // No git names what it runs: the manifest is what its own tools know it by.
   const booted = bootedDigest ?? (reportOnly && bootedManifestDigest)
   return {
