@@ -163,7 +163,7 @@ async function runBoots(options: BootOptions, signal: AbortSignal): Promise<void
   const { config, identity, trust, driver, log, reporter, mailbox, contact, network } = options
   for (let ended = ''; ended !== 'Stopped' && !signal.aborted;) {
     if (ended === 'Rebooted') await prepareUntilDone(driver, log, signal)
-    const telling = options.tellingOf(await describe(options))
+    const telling = options.tellingOf(await describe(options, signal))
     ended = await runBoot({
       driver,
       identity: inForce(identity),
@@ -181,10 +181,14 @@ async function runBoots(options: BootOptions, signal: AbortSignal): Promise<void
   }
 }
 
-async function describe({ driver, config, sealing }: RunOptions): Promise<HostDescription> {
+async function describe(
+  { driver, config, sealing }: RunOptions,
+  signal: AbortSignal,
+): Promise<HostDescription> {
   const { id: osId, version: osVersion } = await driver.osRelease()
   const { architecture, name } = driver
-  const system = { architecture, osId, osVersion, driver: name }
+  const kernelLine = await driver.kernelLine(signal)
+  const system = { architecture, osId, osVersion, driver: name, kernelLine }
   return { hostName: config.name, agentVersion: VERSION, keysKept: sealing.kept, ...system }
 }
 

@@ -38,11 +38,11 @@ const RUNNERS: Runners = {
   pull: async ({ image, maxBytes }, { driver, onProgress, signal }) => {
     return { kind: 'downloaded', ...(await driver.pull(image, { maxBytes, onProgress, signal })) }
   },
-  stage: async ({ image, maxBytes, lint }, { driver, log, signal }) => {
+  stage: async ({ image, kernelArguments = [], lint }, { driver, log, signal }) => {
     const lintFindings = lint === null ? [] : await lintedBy(driver, { image, lint, signal })
     for (const finding of lintFindings)
       log.warn({ digest: image.digest, finding }, 'lint: the image is unfit')
-    const staged = await driver.stage(image, { maxBytes, onProgress: () => {}, signal })
+    const staged = await driver.stage({ image, kernelArguments }, signal)
     return { kind: 'staged', ...staged, ...(lintFindings.length > 0 && { lintFindings }) }
   },
   activate: async ({ deploymentId }, { driver, signal }) => {

@@ -52,6 +52,7 @@ export const AcceptedPlan = z.strictObject({
   lint: z.enum(['Enforce', 'Warn']).exactOptional(),
   guard: Guard.exactOptional(),
   resumed: z.string().exactOptional(),
+  kernelArguments: z.array(z.string()).exactOptional(),
 })
 const FailedChecks = z.array(z.strictObject({ name: z.string(), detail: z.string() }))
 const Failure = z.strictObject({
@@ -66,6 +67,7 @@ const Commit = z.strictObject({
   bootId: z.string(),
   rebootsUsed: z.int(),
   reachableAtMs: z.int().nullable(),
+  sameImage: z.literal(true).exactOptional(),
 })
 const Retry = z.strictObject({ failures: z.int(), atMs: z.int().nullable() })
 const Position = z.discriminatedUnion('phase', [
@@ -116,6 +118,7 @@ const Deployment = z
     deploymentId: z.string(),
     digest: z.string().nullable(),
     manifestDigest: z.string().nullable(),
+    kernelArguments: z.array(z.string()).exactOptional(),
   })
   .nullable()
 const LocalMove = z.strictObject({

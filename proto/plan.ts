@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { KERNEL_ARGUMENTS_MAX, KERNEL_ARGUMENT_MAX_LENGTH } from './kernel-arguments.ts'
 import { PlanSignatures } from './plan-signature.ts'
 
 /** `sha256:` and 64 lower-case hex digits. */
@@ -84,6 +85,8 @@ export const Plan = z.strictObject({
   permits: z.array(z.string().max(PERMIT_MAX_BYTES)).max(PLAN_PERMITS_MAX).optional(),
   /** A host on which a person chose what boots takes no step until this names that very choice; absent: none. */
   resumed: z.string().min(1).max(64).optional(),
+  /** For the kernel's line of what the plan deploys, beside the image's and the machine's own; absent: none. */
+  kernelArguments: z.array(z.string().max(KERNEL_ARGUMENT_MAX_LENGTH)).max(KERNEL_ARGUMENTS_MAX).optional(),
   source: z.strictObject({ commit: z.string().max(64) }),
 })
 export type Plan = z.infer<typeof Plan>

@@ -37,6 +37,7 @@ declare -A package_of=(
   [openssl]=openssl [sshd]=openssh-server [gpg]=gnupg [base32]=coreutils
   [sfdisk]=fdisk [mkfs.fat]=dosfstools [mcopy]=mtools [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86
   [mmdebstrap]=mmdebstrap [dmsetup]=dmsetup [zsh]=zsh [fish]=fish [swtpm]=swtpm [systemd-creds]=systemd
+  [setfiles]=policycoreutils [matchpathcon]=selinux-utils [getfattr]=attr
 )
 [[ ${1:-} != web ]] || package_of+=([chromium]=chromium)
 missing=()

@@ -69,7 +69,7 @@ const rules = {
   delete: { positionals: [0, 0], options: ['id', 'url', 'if-exists', 'cascade'] },
   'create-snapshot': { positionals: [1, 1], options: [] },
   status: { positionals: [0, 0], options: [] },
-  deploy: { positionals: [1, 1], options: ['etc-base'] },
+  deploy: { positionals: [1, 1], options: ['etc-base', 'karg'] },
   activate: { positionals: [1, 1], options: [] },
   rollback: { positionals: [0, 1], options: ['bad'] },
   bless: { positionals: [0, 1], options: [] },
@@ -111,7 +111,8 @@ export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose]
   delete (--id ID | --url NAME) [--if-exists] [--cascade]
   status                                        all of it
 
-  deploy [--etc-base IMAGE|DIR] IMAGE           make a deployment of an image, with this machine's /etc
+  deploy [--etc-base IMAGE|DIR] [--karg ARGUMENT]… IMAGE
+                                                make a deployment of an image, with this machine's /etc
   activate ID                                   make a deployment what boots next, on trial
   bless [ID]                                    it (or what runs) has proven itself
   rollback [--bad REASON] [ID]                  back to the last one that has proven itself, or to ID
@@ -173,6 +174,11 @@ function checkValues(values: OptionValues): void {
   const stall = values['stall-timeout']
   if (stall !== undefined && !/^[1-9][0-9]{0,5}$/.test(stall)) {
     throw new SnapError('usage', `--stall-timeout=${stall}: not a number of seconds from 1 on`)
+  }
+  const wrong = values.karg?.find((one) => !/^[\x21-\x7e]+$/.test(one))
+  if (wrong !== undefined) {
+    const found = `--karg ${JSON.stringify(wrong)}: not one word in ASCII`
+    throw new SnapError('usage', `${found}; give --karg once for each`)
   }
   if (values.keep !== undefined && !/^[0-9]{1,3}$/.test(values.keep)) {
     throw new SnapError('usage', `--keep=${values.keep}: not a number of images`)

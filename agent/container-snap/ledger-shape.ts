@@ -23,6 +23,7 @@ const shapes = {
     blessedAt: 'text-or-null',
     bad: 'text-or-null',
     source: 'text-or-null',
+    kernelArguments: 'texts',
   },
   pull: { digest: 'text', manifestDigests: 'texts', bootId: 'text', startedAt: 'text' },
   creating: { name: 'text', imageId: 'text', purpose: 'text' },
@@ -34,7 +35,14 @@ const shapes = {
 /** What the absence of a field means that came after the first ledgers; a ledger without it is not damaged. */
 export const added = {
   ledger: { activating: null, activations: 0, moved: null },
-  deployment: { stagedAt: null, activation: null, blessedAt: null, bad: null, source: null },
+  deployment: {
+    stagedAt: null,
+    activation: null,
+    blessedAt: null,
+    bad: null,
+    source: null,
+    kernelArguments: [],
+  },
   creating: { purpose: 'copy' },
 } as const
 

@@ -24,6 +24,7 @@ const full: Ledger = {
       blessedAt: null,
       bad: null,
       source: null,
+      kernelArguments: ['mitigations=off'],
     },
   ],
   pulls: [{ digest: 'd', manifestDigests: ['m'], bootId: 'b', startedAt: 't' }],

@@ -33,6 +33,8 @@ export type DeploymentRecord = {
   bad: string | null
   /** What its /etc was merged of, as one word; a deployment of the same need not be made twice. */
   source: string | null
+  /** What a plan wants on its kernel's line, beside the image's and the machine's. */
+  kernelArguments: readonly string[]
 }
 
 /** Written before the commit point of an activation and taken away at the first repair after it. */

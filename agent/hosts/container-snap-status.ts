@@ -15,6 +15,7 @@ const KnownDeployment = z.object({
   entry: z.string().nullable(),
   /** Null where its entry is not counted. */
   triesLeft: z.number().nullable(),
+  kernelArguments: z.array(z.string()).default([]),
 })
 export type KnownDeployment = z.infer<typeof KnownDeployment>
 
@@ -35,6 +36,10 @@ const Status = z.object({
     .nullable()
     .default(null),
   deployments: z.array(KnownDeployment),
+  kernelLine: z
+    .array(z.object({ argument: z.string(), source: z.string() }))
+    .nullable()
+    .default(null),
 })
 export type Status = {
   readonly current: KnownDeployment | null
@@ -42,6 +47,7 @@ export type Status = {
   readonly activated: { readonly id: string; readonly bootId: string } | null
   readonly moved?: LocalMove
   readonly deployments: readonly KnownDeployment[]
+  readonly kernelLine: readonly { readonly argument: string; readonly source: string }[] | null
 }
 
 /** What `container-snap status --json` says. */
@@ -53,9 +59,10 @@ export async function readStatus(call: Call, signal: AbortSignal): Promise<Statu
     const found = z.prettifyError(parsed.error).slice(0, 300)
     throw new AgentError('InspectFailed', `${attempt}: ${found}`)
   }
-  const { current, default: next, activated, moved, deployments } = parsed.data
+  const { current, default: next, activated, moved, deployments, kernelLine } = parsed.data
   const find = (root: { id: string } | null) => deployments.find(({ id }) => id === root?.id) ?? null
-  return { current: find(current), default: find(next), activated, deployments, ...toMove(moved) }
+  const known = { current: find(current), default: find(next), activated, deployments, kernelLine }
+  return { ...known, ...toMove(moved) }
 }
 
 function toMove(moved: z.infer<typeof Status>['moved']): { readonly moved?: LocalMove } {
@@ -65,8 +72,10 @@ function toMove(moved: z.infer<typeof Status>['moved']): { readonly moved?: Loca
 }
 
 /** The program says an empty string where it does not know. */
-export function toDeployment({ id, digest, manifestDigest }: KnownDeployment): Deployment {
-  return { deploymentId: id, digest: digest || null, manifestDigest: manifestDigest || null }
+export function toDeployment({ id, digest, kernelArguments, manifestDigest }: KnownDeployment): Deployment {
+  const known = { deploymentId: id, digest: digest || null, manifestDigest: manifestDigest || null }
+  // Left out where there are none: an agent that a fallback brings back must still read the state.
+  return kernelArguments.length === 0 ? known : { ...known, kernelArguments }
 }
 
 /** What the boot loader and the ledger say of a deployment that did not stay. */

@@ -55,19 +55,21 @@ describe('the container-snap program, as the agent calls it', () => {
        test $(grep -c deploy ${log}) -gt 1 && echo '{"id":"y","manifestDigest":"sha256:0","conflicts":[]}' && exit 0; exit 8`,
     )
     const image = { repository: 'r.example/os', digest: 'sha256:0', manifestDigest: 'sha256:0', version: '1' }
-    const options = { maxBytes: 1, onProgress: () => {}, signal }
-    await expect(open(command).stage(image, options)).resolves.toMatchObject({ deploymentId: 'y' })
+    await expect(open(command).stage({ image, kernelArguments: [] }, signal)).resolves.toMatchObject({
+      deploymentId: 'y',
+    })
     expect((await readFile(log, 'utf8')).split('\n')).toEqual(['deploy', 'gc', 'deploy', ''])
     await program(`echo $1 >> ${log}; test $1 = gc && echo '{"removed":[]}' && exit 0; exit 8`)
-    await expect(open(command).stage(image, options)).rejects.toMatchObject({ code: 'NoSpace' })
+    await expect(open(command).stage({ image, kernelArguments: [] }, signal)).rejects.toMatchObject({
+      code: 'NoSpace',
+    })
     expect((await readFile(log, 'utf8')).split('\n').slice(3)).toEqual(['deploy', 'gc', ''])
   })
 
   it('that deploys another manifest than the plan names is not believed', async () => {
     await program(`echo '{"id":"y","manifestDigest":"sha256:1","conflicts":[]}'`)
     const image = { repository: 'r.example/os', digest: 'sha256:i', manifestDigest: 'sha256:0', version: '1' }
-    const options = { maxBytes: 1, onProgress: () => {}, signal }
-    await expect(open(command).stage(image, options)).rejects.toMatchObject({
+    await expect(open(command).stage({ image, kernelArguments: [] }, signal)).rejects.toMatchObject({
       code: 'ImageRefused',
       message: expect.stringContaining(
         'y is made of manifest sha256:1, and the plan names sha256:0',

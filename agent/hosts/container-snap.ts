@@ -9,7 +9,14 @@ import { pullImage, referenceOf } from './container-snap-pull.ts'
 import { loaderEvidence, parseJson, readStatus, toDeployment } from './container-snap-status.ts'
 import { tidyUp, withRoom } from './container-snap-tidy.ts'
 import { greenbootChecks } from './greenboot.ts'
-import type { FallenActivation, HostCheck, HostDriver, Staged } from './host-driver.ts'
+import type {
+  FallenActivation,
+  HostCheck,
+  HostDriver,
+  SourcedArgument,
+  Staged,
+  ToStage,
+} from './host-driver.ts'
 import type { Machine } from './machine.ts'
 import { runNamedCheck } from './named-check.ts'
 import { readOsRelease } from './os-release.ts'
@@ -63,10 +70,11 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
       }
     },
     evidence: (fallen, signal) => collectEvidence(call, machine, fallen, signal),
+    kernelLine: (signal) => readKernelLine(call, signal),
     osRelease: () => readOsRelease(machine.root),
     pull: (image, options) => withRoom(call, options.signal, () => pullImage(call, image, options)),
     lint: (image, signal) => lintImage(call, image, signal),
-    stage: (image, { signal }) => withRoom(call, signal, () => deploy(call, image, signal)),
+    stage: (what, signal) => withRoom(call, signal, () => deploy(call, what, signal)),
     activate: (deploymentId, signal) =>
       change(['activate', deploymentId], {
         code: 'ActivateFailed',
@@ -98,6 +106,14 @@ async function repair(call: Call, signal: AbortSignal): Promise<readonly string[
   }
 }
 
+/** For people alone: that it cannot be read stops nothing. */
+async function readKernelLine(call: Call, signal: AbortSignal): Promise<readonly SourcedArgument[] | null> {
+  return readStatus(call, signal).then(
+    ({ kernelLine }) => kernelLine,
+    () => null,
+  )
+}
+
 async function collectEvidence(
   call: Call,
   machine: Machine,
@@ -119,10 +135,11 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').slice(0, 256)
 }
 
-async function deploy(call: Call, image: Image, signal: AbortSignal): Promise<Staged> {
+async function deploy(call: Call, { image, kernelArguments }: ToStage, signal: AbortSignal): Promise<Staged> {
   const attempt = `deploying ${image.digest}`
+  const words = kernelArguments.map((argument) => `--karg=${argument}`)
   const options = { code: 'StageFailed', attempt, signal, timeoutMs: SYNC_TIMEOUT_MS } as const
-  return toStaged(await call(['deploy', '--json', referenceOf(image)], options), image, attempt)
+  return toStaged(await call(['deploy', '--json', ...words, referenceOf(image)], options), image, attempt)
 }
 
 /** What boots is what was signed: the image that was pulled for the digest, and no other that has its name. */

@@ -138,7 +138,8 @@ describe.each([
 
   it('stages a deployment without changing what boots', async () => {
     const before = await bench.driver.inspect(signal)
-    const staged = await bench.driver.stage(bench.image, quietly)
+    const wanted = { image: bench.image, kernelArguments: ['mitigations=off'] }
+    const staged = await bench.driver.stage(wanted, signal)
     expect(staged.etcConflicts).toEqual([])
     stagedId = staged.deploymentId
     const after = await bench.driver.inspect(signal)

@@ -21,10 +21,16 @@ export type HostCheck = {
   readonly run: (signal: AbortSignal) => Promise<CheckResult>
 }
 
+/** `source`: image, host (a plan) or machine. */
+export type SourcedArgument = { readonly argument: string; readonly source: string }
+
 export type OsRelease = { readonly id: string; readonly version: string }
 
 /** `version` is the label of the image itself, whatever the plan says; absent: it has none. */
 export type Pulled = { readonly manifestDigest: string; readonly version?: string }
+
+/** `kernelArguments`: of the plan, beside the image's and the machine's own. */
+export type ToStage = { readonly image: Image; readonly kernelArguments: readonly string[] }
 
 export type Staged = { readonly deploymentId: string; readonly etcConflicts: readonly string[] }
 
@@ -50,6 +56,8 @@ export type HostDriver = {
   /** What was seen of the boots since; at most 32 lines of 256 characters. Never throws. */
   evidence(fallen: FallenActivation, signal: AbortSignal): Promise<readonly string[]>
   osRelease(): Promise<OsRelease>
+  /** On the kernel's line of what runs, behind its root; null where the host cannot say. Never throws. */
+  kernelLine(signal: AbortSignal): Promise<readonly SourcedArgument[] | null>
   /** Download an image by digest; an image that is there already costs little. */
   pull(image: Image, options: PullOptions): Promise<Pulled>
   /**
@@ -58,7 +66,7 @@ export type HostDriver = {
    */
   lint(image: Image, signal: AbortSignal): Promise<readonly string[]>
   /** Make a bootable working copy of a pulled image; nothing boots differently. */
-  stage(image: Image, options: PullOptions): Promise<Staged>
+  stage(what: ToStage, signal: AbortSignal): Promise<Staged>
   /** Make a deployment what boots next, durably: the commit point. */
   activate(deploymentId: string, signal: AbortSignal): Promise<void>
   /** Make a deployment that ran before what boots next; `bad` is why the one that is left must not boot again. */

@@ -11,6 +11,7 @@ const SimulatedDeployment = z.strictObject({
   digest: z.string(),
   manifestDigest: z.string(),
   version: z.string(),
+  kernelArguments: z.array(z.string()).exactOptional(),
 })
 const SimulatedMachine = z.strictObject({
   bootId: z.string(),
@@ -98,8 +99,8 @@ export function factsOf(machine: SimulatedMachine): Omit<HostFacts, 'evidence'> 
   const find = (id: string) => {
     const found = machine.deployments.find(({ deploymentId }) => deploymentId === id)
     if (found === undefined) return null
-    const { deploymentId, digest, manifestDigest } = found
-    return { deploymentId, digest, manifestDigest }
+    const { deploymentId, digest, kernelArguments, manifestDigest } = found
+    return { deploymentId, digest, manifestDigest, ...(kernelArguments !== undefined && { kernelArguments }) }
   }
   return {
     bootId: machine.bootId,

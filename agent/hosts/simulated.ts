@@ -16,7 +16,7 @@ import {
   repaired,
 } from './simulated-machine.ts'
 import type { Seed, SimulatedMachine } from './simulated-machine.ts'
-import type { CheckResult, HostCheck, HostDriver, PullOptions } from './host-driver.ts'
+import type { CheckResult, HostCheck, HostDriver, PullOptions, ToStage } from './host-driver.ts'
 
 export type SimulatedOptions = {
   /** The machine's disk: one JSON file. */
@@ -67,17 +67,14 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
     pull,
     // There are no files to look at.
     lint: async () => [],
-    stage: async (image, { signal }) => {
+    kernelLine: async () => {
+      const { kernelArguments = [] } = currentOf(await readOrFail(path))
+      return kernelArguments.map((argument) => ({ argument, source: 'host' }))
+    },
+    stage: async (what, signal) => {
       await pause(signal)
-      const machine = await readOrFail(path)
-      if (!machine.pulled.includes(image.digest)) {
-        throw new AgentError('StageFailed', `staging ${image.digest}: it is not pulled`)
-      }
-      const deploymentId = `${image.manifestDigest.slice('sha256:'.length)}-work${machine.nextNumber}`
-      const { digest, manifestDigest, version } = image
-      const staged = { deploymentId, digest, manifestDigest, version, blessed: false, bad: null }
-      const deployments = [...machine.deployments, staged]
-      await write({ ...machine, nextNumber: machine.nextNumber + 1, deployments })
+      const { machine, deploymentId } = staged(await readOrFail(path), what)
+      await write(machine)
       return { deploymentId, etcConflicts: [] }
     },
     ...moves(path, write, pause),
@@ -91,6 +88,21 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
         run: async () => options.check(name, currentOf(await readOrFail(path)).version),
       })),
   }
+}
+
+function staged(
+  machine: SimulatedMachine,
+  { image, kernelArguments }: ToStage,
+): { readonly machine: SimulatedMachine; readonly deploymentId: string } {
+  const { digest, manifestDigest, version } = image
+  if (!machine.pulled.includes(digest)) {
+    throw new AgentError('StageFailed', `staging ${digest}: it is not pulled`)
+  }
+  const deploymentId = `${manifestDigest.slice('sha256:'.length)}-work${machine.nextNumber}`
+  const wanted = kernelArguments.length > 0 && { kernelArguments: [...kernelArguments] }
+  const made = { deploymentId, digest, manifestDigest, version, blessed: false, bad: null, ...wanted }
+  const deployments = [...machine.deployments, made]
+  return { machine: { ...machine, nextNumber: machine.nextNumber + 1, deployments }, deploymentId }
 }
 
 type Write = (machine: SimulatedMachine) => Promise<void>

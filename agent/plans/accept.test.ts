@@ -122,6 +122,8 @@ describe('a plan is refused', () => {
     ['when its repository carries a digest', repository(`r.example/os@${digestOf('x')}`), 'DigestForm'],
     ['when its repository is an option', repository('--help/x'), 'DigestForm'],
     ['when its repository names no registry', repository('os'), 'DigestForm'],
+    ['when it would start another init', seal({ kernelArguments: ['init=/bin/sh'] }), 'KernelArgument'],
+    ['when it would hide a second argument', seal({ kernelArguments: ['a b=c'] }), 'KernelArgument'],
   ])('%s', (_why, bytes, refusal) => {
     expect(accept(bytes, context)).toMatchObject({
       kind: 'refused',
@@ -158,6 +160,12 @@ describe('a plan is refused', () => {
     const newer = { ...context, directorKeys: [stranger.publicKey] }
     expect(accept(seal(), newer)).toMatchObject({ refusal: 'UnknownKey' })
     expect(accept(sealPlan(plan(), stranger.privateKey), newer).kind).toBe('accepted')
+  })
+
+  it('but with kernel arguments that git may name it is taken, and always where it grants nothing', () => {
+    expect(accept(seal({ kernelArguments: ['mitigations=off'] }), context).kind).toBe('accepted')
+    const nothing = { stage: null, activate: null, kernelArguments: ['init=/bin/sh'] }
+    expect(accept(seal(nothing), context).kind).toBe('accepted')
   })
 
   it('in the fixed order, first the host, then the term, then the counter', () => {

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { openPlan } from '../../proto/envelope.ts'
 import type { EnvelopeRefusal } from '../../proto/envelope.ts'
+import { refusedKernelArgument } from '../../proto/kernel-arguments.ts'
 import type { Plan } from '../../proto/plan.ts'
 import { judgePlanned } from '../../proto/release-role.ts'
 import type { ReleaseRole } from '../../proto/release-role.ts'
@@ -39,6 +40,7 @@ export type PlanRefusal =
   | 'OlderGeneration'
   | 'DigestForm'
   | 'ImageUnsigned'
+  | 'KernelArgument'
 
 export type Acceptance =
   | { readonly kind: 'accepted'; readonly plan: Plan; readonly payloadSha256: string }
@@ -74,7 +76,8 @@ export function accept(bytes: Uint8Array, context: AcceptContext): Acceptance {
   if (repeated !== null) return repeated
   return (
     judgeContent(plan, context) ??
-    judgeImage(plan, context.release) ?? { kind: 'accepted', plan, payloadSha256 }
+    judgeImage(plan, context.release) ??
+    judgeKernelArguments(plan) ?? { kind: 'accepted', plan, payloadSha256 }
   )
 }
 
@@ -122,6 +125,17 @@ function judgeImage(plan: Plan, release: ReleaseRole | null): Acceptance | null 
   if (release === null || (plan.stage === null && plan.activate === null)) return null
   const verdict = judgePlanned(plan.image, plan.signatures ?? [], release)
   if (verdict.kind === 'unsigned') return refuse('ImageUnsigned', verdict.message, plan)
+  return null
+}
+
+/** Refused in git too; here it holds against whoever has a director's key. */
+function judgeKernelArguments(plan: Plan): Acceptance | null {
+  if (plan.stage === null && plan.activate === null) return null
+  for (const argument of plan.kernelArguments ?? []) {
+    const why = refusedKernelArgument(argument)
+    if (why === null) continue
+    return refuse('KernelArgument', `kernel argument ${JSON.stringify(argument)} ${why}`, plan)
+  }
   return null
 }
 

@@ -4,21 +4,8 @@ import type { AcceptedPlan } from '../update/types.ts'
 
 /** What the update machine keeps of a plan. */
 export function toAcceptedPlan(plan: Plan, payloadSha256: string, guard: Guard | null): AcceptedPlan {
-  const {
-    fleet,
-    rollout,
-    generation,
-    attempt,
-    term,
-    counter,
-    image,
-    health,
-    limits,
-    deny,
-    allow,
-    lint,
-    resumed,
-  } = plan
+  const { fleet, rollout, generation, attempt, term, counter, image, health, limits, deny } = plan
+  const { allow, lint, kernelArguments, resumed } = plan
   return {
     payloadSha256,
     fleet,
@@ -35,6 +22,7 @@ export function toAcceptedPlan(plan: Plan, payloadSha256: string, guard: Guard |
     ...(allow === undefined ? {} : { allow }),
     ...(lint === undefined ? {} : { lint }),
     ...(resumed === undefined ? {} : { resumed }),
+    ...(kernelArguments === undefined ? {} : { kernelArguments }),
     ...(guard === null ? {} : { guard }),
     issuedAtMs: Date.parse(plan.issuedAt),
     stageUntilMs: plan.stage === null ? null : Date.parse(plan.stage.until),

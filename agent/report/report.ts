@@ -21,6 +21,8 @@ export type HostDescription = {
   readonly driver: string
   /** They may be sealed as it runs. */
   readonly keysKept: () => 'sealed' | 'plain'
+  /** Null: the host cannot say. */
+  readonly kernelLine?: readonly { readonly argument: string; readonly source: string }[] | null
 }
 
 /** What the state does not know of the plans that come, or do not. */
@@ -32,6 +34,7 @@ export type AboutPlans = {
 
 const UNTROUBLED: AboutPlans = { refused: null, plansStaleSinceMs: null }
 const EVIDENCE_MAX = 32
+const KERNEL_LINE_MAX = 64
 const EVIDENCE_LINE_MAX_LENGTH = 256
 
 const PHASES: Readonly<Record<MachinePhase, Phase>> = {
@@ -79,6 +82,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
       driver: host.driver,
       keysKept: host.keysKept(),
     },
+    kernelLine: lineOf(state, host),
     defaultDigest: defaultDigestOf(state),
     etcConflicts: [...state.etcConflicts],
     deniedDigests: [...state.deniedDigests],
@@ -87,6 +91,13 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     plansStaleSinceMs: BigInt(plansStaleSinceMs ?? 0),
     ...localMoveOf(state),
   })
+}
+
+function lineOf({ booted }: State, { kernelLine }: HostDescription) {
+  return {
+    ofHost: [...(booted.current?.kernelArguments ?? [])],
+    arguments: (kernelLine ?? []).slice(0, KERNEL_LINE_MAX).map((one) => ({ ...one })),
+  }
 }
 
 /**

@@ -56,8 +56,8 @@ export function factsOf(host: HostModel): HostFacts {
   const find = (id: string): Deployment | null => {
     const known = host.deployments.find((deployment) => deployment.deploymentId === id)
     if (known === undefined) return null
-    const { deploymentId, digest, manifestDigest } = known
-    return { deploymentId, digest, manifestDigest }
+    const { deploymentId, digest, kernelArguments, manifestDigest } = known
+    return { deploymentId, digest, manifestDigest, ...(kernelArguments !== undefined && { kernelArguments }) }
   }
   const fallen = host.deployments.filter(({ bad }) => bad !== null)
   return {
@@ -103,7 +103,9 @@ export function perform(host: HostModel, effect: Effect, behaviour: Behaviour): 
     case 'pull':
       return { kind: 'downloaded', operation, ...labelled(effect.image) }
     case 'stage': {
-      const made = deploymentOf(effect.image.version, host.deployments.length + 1)
+      const { image, kernelArguments } = effect
+      const first = deploymentOf(image.version, host.deployments.length + 1)
+      const made = kernelArguments === undefined ? first : { ...first, kernelArguments }
       host.deployments.push(made)
       return { kind: 'staged', operation, deploymentId: made.deploymentId, etcConflicts: [] }
     }

@@ -3,9 +3,11 @@ import {
   NO_RETRY,
   enter,
   failureOf,
+  hasImage,
   mayActivate,
   mayStage,
   runs,
+  sameArguments,
   sameStep,
   start,
   stay,
@@ -53,7 +55,9 @@ type Preparing = Extract<Position, { phase: 'Downloading' | 'Staging' | 'Ready' 
 
 function proceed(state: State, at: Preparing, plan: AcceptedPlan, nowMs: number): Step {
   const { digest } = plan.image
-  if (digest !== at.plan.image.digest || state.deniedDigests.includes(digest)) return abandon(state, nowMs)
+  const isSame =
+    digest === at.plan.image.digest && sameArguments(at.plan.kernelArguments, plan.kernelArguments)
+  if (!isSame || state.deniedDigests.includes(digest)) return abandon(state, nowMs)
   const next = { ...state, at: { ...at, plan } }
   switch (at.phase) {
     case 'Downloading':
@@ -98,8 +102,9 @@ export function download(state: State, plan: AcceptedPlan, nowMs: number): Step 
 
 export function stage(state: State, plan: AcceptedPlan, nowMs: number): Step {
   const next = enter(state, { phase: 'Staging', plan, retry: NO_RETRY }, nowMs)
-  const { image, limits, lint = null } = plan
-  return start(next, { kind: 'stage', image, maxBytes: limits.maxBytes, lint })
+  const { image, kernelArguments, limits, lint = null } = plan
+  const wanted = kernelArguments === undefined ? {} : { kernelArguments }
+  return start(next, { kind: 'stage', image, maxBytes: limits.maxBytes, lint, ...wanted })
 }
 
 function activate(state: State, plan: AcceptedPlan, targetDeploymentId: string, nowMs: number): Step {
@@ -115,6 +120,7 @@ function activate(state: State, plan: AcceptedPlan, targetDeploymentId: string, 
     bootId,
     rebootsUsed: 0,
     reachableAtMs: reachableAt(state, nowMs),
+    ...(hasImage(state, plan) && { sameImage: true as const }),
   }
   const next = enter(state, { phase: 'Activating', plan, commit, retry: NO_RETRY }, nowMs)
   return start(next, { kind: 'activate', deploymentId: targetDeploymentId })

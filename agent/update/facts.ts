@@ -3,6 +3,8 @@ export type Deployment = {
   /** Null where the host does not know from which image it was made. */
   readonly digest: string | null
   readonly manifestDigest: string | null
+  /** What a plan wanted on its kernel's line; absent: nothing. */
+  readonly kernelArguments?: readonly string[]
 }
 
 export type KnownDeployment = Deployment & {

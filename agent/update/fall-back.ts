@@ -7,7 +7,7 @@ import {
   policyOfRunning,
   startChecks,
 } from './health.ts'
-import { NO_RETRY, deny, enter, start } from './transition.ts'
+import { NO_RETRY, deny, enter, hasImage, start } from './transition.ts'
 import type {
   AcceptedPlan,
   Commit,
@@ -47,7 +47,8 @@ export function unhealthy(state: State, at: Verifying, failure: Failure, nowMs: 
   if (lostOnlyNetwork(failure.failedChecks)) {
     return rollBack(state, { plan, commit, failure: { ...failure, code: 'NetworkLost' } }, nowMs)
   }
-  return rollBack(deny(state, [plan.image.digest]), { plan, commit, failure }, nowMs)
+  const denied = commit.sameImage === true ? state : deny(state, [plan.image.digest])
+  return rollBack(denied, { plan, commit, failure }, nowMs)
 }
 
 function lostOnlyNetwork(failedChecks: readonly FailedCheck[]): boolean {
@@ -79,7 +80,10 @@ export function probe(state: State, plan: AcceptedPlan, deadlineMs: number): Ste
 /** It is the image's fault only where the image before has a network again; otherwise nothing is known. */
 export function judged(state: State, at: Judging, isReachable: boolean, nowMs: number): Step {
   const { plan, failure } = at
-  if (isReachable) return rolledBack(deny(state, [plan.image.digest]), { plan, failure }, nowMs)
+  const isSame = hasImage(state, plan)
+  if (isReachable) {
+    return rolledBack(isSame ? state : deny(state, [plan.image.digest]), { plan, failure }, nowMs)
+  }
   const message = `${failure.message}; and the image before has no network either`
   return rolledBack(state, { plan, failure: { ...failure, code: 'Inconclusive', message } }, nowMs)
 }

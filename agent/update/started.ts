@@ -149,7 +149,7 @@ type Fallen = Pick<Committing, 'plan'> & { readonly commit: Commit }
 
 /** Something else than the target came up: what is booted wins, and the default is set to it. */
 function fellBack(before: State, { plan, commit }: Fallen, facts: HostFacts, nowMs: number): Step {
-  const state = deny(before, [plan.image.digest])
+  const state = commit.sameImage === true ? before : deny(before, [plan.image.digest])
   const found = facts.current?.deploymentId ?? 'a root that is no deployment'
   const message = `booting ${commit.targetDeploymentId}: ${found} came up instead`
   const failure = { ...failureOf('BootedOther', message), evidence: facts.evidence }

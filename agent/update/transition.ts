@@ -59,7 +59,16 @@ export function mayActivate(state: State, plan: AcceptedPlan, nowMs: number): bo
 }
 
 export function runs(state: State, plan: AcceptedPlan): boolean {
-  return state.booted.current?.manifestDigest === plan.image.manifestDigest
+  return hasImage(state, plan) && sameArguments(state.booted.current?.kernelArguments, plan.kernelArguments)
+}
+
+export function hasImage({ booted }: State, plan: AcceptedPlan): boolean {
+  return booted.current?.manifestDigest === plan.image.manifestDigest
+}
+
+/** None is the same as an empty list; the order counts, for the kernel goes by it. */
+export function sameArguments(one: readonly string[] = [], other: readonly string[] = []): boolean {
+  return one.join(' ') === other.join(' ')
 }
 
 /** A step is retried only by a plan that says it is another attempt. */
@@ -68,6 +77,7 @@ export function sameStep(one: AcceptedPlan, other: AcceptedPlan): boolean {
     one.rollout === other.rollout &&
     one.generation === other.generation &&
     one.attempt === other.attempt &&
-    one.image.digest === other.image.digest
+    one.image.digest === other.image.digest &&
+    sameArguments(one.kernelArguments, other.kernelArguments)
   )
 }

@@ -26,6 +26,8 @@ export type AcceptedPlan = {
   readonly guard?: Guard
   /** The local move after which an operator let the host go on; absent: none. */
   readonly resumed?: string
+  /** On the kernel's line of what it deploys; absent: none. */
+  readonly kernelArguments?: readonly string[]
 }
 
 export type Image = {
@@ -77,6 +79,8 @@ export type Commit = {
   readonly rebootsUsed: number
   /** When the controller last answered; null where that was too long before to blame the image for a lost network. */
   readonly reachableAtMs: number | null
+  /** It ran before too, under other kernel arguments: what fails is not the image's fault. Absent: it did not. */
+  readonly sameImage?: true
 }
 
 /** Retries of the operation of the present phase. `atMs` is null while the operation runs. */
@@ -220,6 +224,7 @@ export type Work =
       readonly image: Image
       readonly maxBytes: number
       readonly lint: LintPolicy | null
+      readonly kernelArguments?: readonly string[]
     }
   | { readonly kind: 'activate'; readonly deploymentId: string }
   | { readonly kind: 'reboot' }

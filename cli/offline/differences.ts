@@ -9,6 +9,8 @@ export type Difference = {
   readonly fleet: string
   readonly from: { readonly digest: string; readonly version: string } | null
   readonly to: { readonly digest: string; readonly version: string }
+  /** On its kernel's line, where git wants others than it has. */
+  readonly kernelArguments?: { readonly from: readonly string[]; readonly to: readonly string[] }
   /** It is pinned to it. */
   readonly isPinned: boolean
 }
@@ -34,15 +36,16 @@ export function differencesOf({ desiredState, given, hosts }: Request): Differen
   const versions = versionsOf(hosts, given)
   let ownerless = 0
   for (const host of hosts) {
-    const { fleet, pin } = placeOf(desiredState, host)
+    const { fleet, kernelArguments, pin } = placeOf(desiredState, host)
     const wanted = fleet === null ? null : (pin ?? digestOf(fleet, given))
     if (fleet === null) ownerless += 1
     else if (wanted === null) {
       const known = unknown.get(fleet.name) ?? { reference: wishOf(fleet), hosts: 0 }
       unknown.set(fleet.name, { ...known, hosts: known.hosts + 1 })
-    } else if (wanted !== host.running?.digest) {
+    } else if (wanted !== host.running?.digest || kernelArguments !== null) {
       const to = { digest: wanted, version: versions.get(wanted) ?? '' }
-      changed.push({ host: host.name, fleet: fleet.name, from: host.running, to, isPinned: pin !== null })
+      const change = { host: host.name, fleet: fleet.name, from: host.running, to, isPinned: pin !== null }
+      changed.push({ ...change, ...(kernelArguments !== null && { kernelArguments }) })
     }
   }
   return {
@@ -58,16 +61,27 @@ function wishOf({ image }: Fleet): string {
   return image.kind === 'fleet' ? reference : `${reference}, which only a registry can resolve`
 }
 
-type Place = { readonly fleet: Fleet | null; readonly pin: string | null }
+type Place = {
+  readonly fleet: Fleet | null
+  readonly pin: string | null
+  /** Null: it has those that git wants. */
+  readonly kernelArguments: NonNullable<Difference['kernelArguments']> | null
+}
 
 /** The one fleet that selects a host, and what it is pinned to. */
-function placeOf(desiredState: DesiredState, { labels, name }: InventoryHost): Place {
+function placeOf(desiredState: DesiredState, { kernelArguments, labels, name }: InventoryHost): Place {
   const declared = desiredState.hosts.find((host) => host.name === name)
   const own = { ...labels, ...declared?.labels }
   const [fleet = null, ...others] = desiredState.fleets.filter(({ selector }) =>
     matchesSelector(selector, own),
   )
-  return { fleet: others.length > 0 ? null : fleet, pin: declared?.pin ?? null }
+  const to = declared?.kernelArguments ?? []
+  const isSame = to.join(' ') === kernelArguments.join(' ')
+  return {
+    fleet: others.length > 0 ? null : fleet,
+    pin: declared?.pin ?? null,
+    kernelArguments: isSame ? null : { from: kernelArguments, to },
+  }
 }
 
 function versionsOf(hosts: readonly InventoryHost[], given: GivenImages): ReadonlyMap<string, string> {

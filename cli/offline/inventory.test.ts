@@ -4,7 +4,14 @@ import { parseInventory } from './inventory.ts'
 it('an inventory may name hosts that only report, and they are in no rollout that is looked ahead at', () => {
   const text = 'hosts:\n  - { name: till-1 }\n  - { name: db-1, reportOnly: true }\n'
   expect(parseInventory('hosts.yaml', text)).toEqual([
-    { name: 'till-1', labels: {}, architecture: 'amd64', running: null, connected: true },
+    {
+      name: 'till-1',
+      labels: {},
+      architecture: 'amd64',
+      running: null,
+      kernelArguments: [],
+      connected: true,
+    },
   ])
 })
 

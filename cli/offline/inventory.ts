@@ -18,6 +18,8 @@ export type InventoryHost = {
   readonly architecture: string
   /** Null: nothing is known of what it runs. */
   readonly running: { readonly digest: string; readonly version: string } | null
+  /** What git gave it for its kernel's line. */
+  readonly kernelArguments: readonly string[]
   readonly connected: boolean
 }
 
@@ -32,6 +34,7 @@ const hostSchema = z.strictObject({
     .strictObject({ digest, version: z.string().default('') })
     .nullable()
     .default(null),
+  kernelArguments: z.array(word).default([]),
   connected: z.boolean().default(true),
   /** It is in no rollout, and so left out. */
   reportOnly: z.boolean().default(false),
@@ -97,6 +100,9 @@ async function askController(session: Session): Promise<readonly InventoryHost[]
       labels: host.labels,
       architecture: host.architecture === '' ? 'amd64' : host.architecture,
       running: host.bootedDigest === '' ? null : { digest: host.bootedDigest, version: host.bootedVersion },
+      kernelArguments: host.kernelLine.flatMap(({ argument, source }) =>
+        source === 'host' ? [argument] : [],
+      ),
       connected: host.connected,
     }))
   } finally {

@@ -60,12 +60,13 @@ export function outlookOf(request: OutlookRequest): Outlook {
     {
       seed,
       startMs,
-      hosts: hosts.map(({ architecture, connected, labels, name }, index) => ({
+      hosts: hosts.map(({ architecture, connected, kernelArguments, labels, name }, index) => ({
         id: name,
         name,
         labels,
         architecture,
         running: running[index] ?? unknown,
+        ...(kernelArguments.length > 0 && { kernelArguments }),
         isConnected: connected,
       })),
       before,

@@ -17,12 +17,14 @@ it('says what boots next, which files of /etc conflict and what was seen of fail
     bootedDigest: booted,
     defaultDigest: next,
     etcConflicts: ['/etc/ssh/sshd_config', '/etc/motd'],
+    kernelLine: [{ argument: 'mitigations=off', source: 'host' }],
     evidence: ['entry bootfleet-9c41d0aa7b12-4 used its 3 tries', 'Kernel panic - not syncing'],
     refusedPlan: 'ImageUnsigned: there is none',
   })
   expect(lines).toContain('Refused plan: ImageUnsigned: there is none')
   expect(lines).toContain(`Boots next: ${next}`)
   expect(lines).toContain('/etc conflict: /etc/ssh/sshd_config')
+  expect(lines).toContain('Kernel argument: mitigations=off (host)')
   expect(lines).toContain('/etc conflict: /etc/motd')
   expect(lines).toContain('Evidence: entry bootfleet-9c41d0aa7b12-4 used its 3 tries')
   expect(lines).toContain('Evidence: Kernel panic - not syncing')

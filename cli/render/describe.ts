@@ -41,6 +41,7 @@ export function describeHost(host: HostStatus, { columns, style }: StatusView): 
       ? []
       : [['Pulled:', `${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)}`]]),
     ...host.deniedDigests.map((digest) => ['Denied:', digest]),
+    ...host.kernelLine.map(({ argument, source }) => ['Kernel argument:', `${argument} (${source})`]),
     ...host.etcConflicts.map((path) => ['/etc conflict:', path]),
     ...(host.refusedPlan === '' ? [] : [['Refused plan:', host.refusedPlan]]),
     ...host.evidence.map((line) => ['Evidence:', line]),

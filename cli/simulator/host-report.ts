@@ -38,6 +38,7 @@ export function reportOf(state: State, architecture: string): HostReport {
     architecture,
     deniedDigests: [...state.deniedDigests],
     etcConflicts: [...state.etcConflicts],
+    kernelArguments: booted.current?.kernelArguments ?? [],
     phaseEnteredAtMs: state.phaseEnteredAtMs,
     ...(state.moved !== undefined && { localMove: state.moved }),
   }

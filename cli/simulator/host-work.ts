@@ -92,7 +92,11 @@ function doneBy(host: SimulatedHost, around: Surroundings, effect: Moving): Resu
     case 'pull':
       return { kind: 'downloaded', manifestDigest: effect.image.manifestDigest }
     case 'stage':
-      return { kind: 'staged', deploymentId: stage(machine, effect.image), etcConflicts: [] }
+      return {
+        kind: 'staged',
+        deploymentId: stage(machine, effect.image, effect.kernelArguments),
+        etcConflicts: [],
+      }
     case 'activate':
       activate(machine, effect.deploymentId)
       around.onActivated(host)

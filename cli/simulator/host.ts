@@ -15,7 +15,7 @@ const minuteMs = 60_000
 export function newHost(spec: SimulatedHostSpec, seed: number): SimulatedHost {
   return {
     spec,
-    machine: newMachine(spec.id, spec.running, spec.architecture),
+    machine: newMachine(spec.id, spec.running, spec),
     random: randomOf(seed, spec.id),
     disk: null,
     state: null,

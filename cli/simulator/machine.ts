@@ -16,10 +16,18 @@ export type Machine = {
   readonly deployments: Map<string, KnownDeployment>
 }
 
-export function newMachine(hostId: string, image: ResolvedImage, architecture: string): Machine {
+export function newMachine(
+  hostId: string,
+  image: ResolvedImage,
+  {
+    architecture,
+    kernelArguments,
+  }: { architecture: string; kernelArguments?: readonly string[] | undefined },
+): Machine {
   const deploymentId = `${hostId}-work1`
   const manifestDigest = image.manifests[architecture] ?? image.digest
-  const first = { deploymentId, digest: image.digest, manifestDigest, blessed: true, bad: null }
+  const made = { deploymentId, digest: image.digest, manifestDigest, ...given(kernelArguments) }
+  const first = { ...made, blessed: true, bad: null }
   return {
     hostId,
     boots: 1,
@@ -30,6 +38,10 @@ export function newMachine(hostId: string, image: ResolvedImage, architecture: s
     moved: null,
     deployments: new Map([[deploymentId, first]]),
   }
+}
+
+function given(kernelArguments?: readonly string[]): Pick<Deployment, 'kernelArguments'> {
+  return kernelArguments === undefined ? {} : { kernelArguments }
 }
 
 export function runningOf(machine: Machine): KnownDeployment {
@@ -52,19 +64,24 @@ export function factsOf(machine: Machine): HostFacts {
 function deploymentOf(machine: Machine, id: string): Deployment | null {
   const known = machine.deployments.get(id)
   if (known === undefined) return null
-  const { deploymentId, digest, manifestDigest } = known
-  return { deploymentId, digest, manifestDigest }
+  const { deploymentId, digest, kernelArguments, manifestDigest } = known
+  return { deploymentId, digest, manifestDigest, ...given(kernelArguments) }
 }
 
 /** What nobody needs any more is freed here, as the agent does after every proven update. */
-export function stage(machine: Machine, { digest, manifestDigest }: Image): string {
+export function stage(
+  machine: Machine,
+  { digest, manifestDigest }: Image,
+  kernelArguments?: readonly string[],
+): string {
   for (const id of machine.deployments.keys()) {
     if (id !== machine.current && id !== machine.default && id !== machine.trying)
       machine.deployments.delete(id)
   }
   machine.made += 1
   const deploymentId = `${machine.hostId}-work${machine.made}`
-  machine.deployments.set(deploymentId, { deploymentId, digest, manifestDigest, blessed: false, bad: null })
+  const made = { deploymentId, digest, manifestDigest, ...given(kernelArguments) }
+  machine.deployments.set(deploymentId, { ...made, blessed: false, bad: null })
   return deploymentId
 }
 

@@ -41,5 +41,6 @@ export function acceptPlan(plan: SignedPlan, last: AcceptedPlan | null, wallMs: 
     deny,
     allow,
     ...(intent.resumed !== undefined && { resumed: intent.resumed }),
+    ...(intent.kernelArguments !== undefined && { kernelArguments: intent.kernelArguments }),
   }
 }

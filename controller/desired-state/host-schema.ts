@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { KERNEL_ARGUMENTS_MAX, refusedKernelArgument, withoutRepeats } from '../../proto/kernel-arguments.ts'
 import { hostReportedPrefix } from './label-selector.ts'
 import {
   digestSchema,
@@ -37,11 +38,22 @@ const holdSchema = closed({
   return { untilMs, reason }
 })
 
+const kernelArgumentsSchema = listOf(
+  z.string(wrong('is not a text')).check((context) => {
+    const message = refusedKernelArgument(context.value)
+    if (message !== null) complain(context, { input: context.value, message })
+  }),
+  KERNEL_ARGUMENTS_MAX,
+).transform(withoutRepeats)
+
 export const hostSchema = manifestOf(
   'Host',
   closed({
     labels: labelsSchema.optional().describe('Win over those of the enrolment; default none.'),
     pin: digestSchema.optional().describe('Runs instead of the image of its fleet, in the same repository.'),
+    kernelArguments: kernelArgumentsSchema
+      .optional()
+      .describe("For its kernel's line, between the image's and the machine's own; default none."),
     hold: holdSchema.optional().describe('Keeps what it runs; default no hold.'),
   }),
   hostNameSchema,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatIssue } from './issue.ts'
 import { parseDesiredState } from './parse.ts'
+import { renderDesiredState } from './render.ts'
 import type { DesiredState } from './types.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
@@ -47,7 +48,27 @@ describe('a host', () => {
     ])
   })
 
+  test('has kernel arguments in their order, each once, and none where the list is empty', () => {
+    const [none, some] = accepted(
+      host('{ kernelArguments: [quiet, mitigations=off, quiet] }'),
+      host('{ kernelArguments: [] }', 'till-16'),
+    ).hosts
+    expect(none).not.toHaveProperty('kernelArguments')
+    expect(some).toMatchObject({ kernelArguments: ['mitigations=off', 'quiet'] })
+    const state = accepted(host('{ kernelArguments: [quiet] }'))
+    expect(accepted(renderDesiredState(state))).toEqual(state)
+  })
+
   test.each([
+    [
+      '{ kernelArguments: [quiet, init=/bin/sh] }',
+      '4:34: spec.kernelArguments[1]: may not be set here: it decides what starts instead of the image, and whether the trial of an image is judged',
+    ],
+    [
+      '{ kernelArguments: [two words] }',
+      '4:27: spec.kernelArguments[0]: is not one kernel argument (NAME or NAME=VALUE of letters, digits and _ . , : @ % + / ~ = -)',
+    ],
+    ['{ kernelArguments: [1] }', '4:27: spec.kernelArguments[0]: 1 is not a text'],
     [
       '{ labels: { host.bootfleet.dev/arch: amd64 } }',
       '4:19: spec.labels["host.bootfleet.dev/arch"]: labels under host.bootfleet.dev/ are what a host reports about itself: take another prefix, or none',

@@ -98,10 +98,11 @@ function verifyOf({ keys, signers }: ImageVerification): Spec {
   }
 }
 
-function hostSpec({ hold, labels, pin }: HostDeclaration): Spec {
+function hostSpec({ hold, kernelArguments, labels, pin }: HostDeclaration): Spec {
   return {
     labels,
     ...(pin !== null && { pin }),
+    ...(kernelArguments !== undefined && { kernelArguments }),
     ...(hold !== null && {
       hold: {
         ...(hold.untilMs !== null && { until: renderInstant(hold.untilMs), timeZone: 'UTC' }),

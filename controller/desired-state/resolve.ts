@@ -136,8 +136,8 @@ function followsItself(
 function hostsOf(located: readonly Located[]): HostDeclaration[] {
   return located.flatMap(({ manifest: { content, name } }) => {
     if (content?.kind !== 'Host') return []
-    const { hold = null, labels = {}, pin = null } = content.spec
-    return [{ name, labels, pin, hold }]
+    const { hold = null, kernelArguments = [], labels = {}, pin = null } = content.spec
+    return [{ name, labels, pin, hold, ...(kernelArguments.length > 0 && { kernelArguments }) }]
   })
 }
 

@@ -133,6 +133,8 @@ export type HostDeclaration = {
   readonly labels: Readonly<Record<string, string>>
   /** Digest that it runs instead of its fleet's. */
   readonly pin: string | null
+  /** For its kernel's line, in their order; absent: none. */
+  readonly kernelArguments?: readonly string[]
   /** `untilMs` null: until git says otherwise. */
   readonly hold: { readonly untilMs: number | null; readonly reason: string } | null
 }

@@ -1,9 +1,10 @@
 import * as z from 'zod'
 import { Phase, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { KERNEL_ARGUMENTS_MAX, KERNEL_ARGUMENT_MAX_LENGTH } from '../../proto/kernel-arguments.ts'
 import { Digest } from '../../proto/plan.ts'
 import type { AgentPhase } from '../rollout/states.ts'
-import type { HostReport, ReportedSystem } from '../rollout/report.ts'
+import type { HostReport, ReportedSystem, SourcedArgument } from '../rollout/report.ts'
 import { ControllerError } from '../errors.ts'
 
 /** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
@@ -38,6 +39,7 @@ const DigestOrNone = z.union([z.literal('').transform(() => null), Digest])
 const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
 const Instant = z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number)
 const FAILED_CHECKS_MAX = 16
+const KERNEL_LINE_MAX = 64
 
 const PHASES: Readonly<Record<Phase, AgentPhase | null>> = {
   [Phase.UNSPECIFIED]: null,
@@ -114,6 +116,14 @@ const ReportFromWire = z.object({
     .optional(),
   deniedDigests: z.array(Digest).max(256),
   etcConflicts: shownList(64),
+  kernelLine: z
+    .object({
+      ofHost: z.array(z.string().max(KERNEL_ARGUMENT_MAX_LENGTH)).max(KERNEL_ARGUMENTS_MAX),
+      arguments: z
+        .array(z.object({ argument: shown(256), source: shown(16) }))
+        .transform((line) => line.slice(0, KERNEL_LINE_MAX)),
+    })
+    .optional(),
   refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
   phaseEnteredAtMs: Instant,
   plansStaleSinceMs: Instant,
@@ -140,6 +150,15 @@ function systemOf({ osId, osVersion, osName, imageReference, imageLabels }: Repo
   return { osId, osVersion, osName, imageReference, imageLabels }
 }
 
+type ReadLine = { readonly ofHost: readonly string[]; readonly arguments: readonly SourcedArgument[] }
+
+/** Agents from before do not say. */
+function lineOf(line: ReadLine | undefined): Pick<HostReport, 'kernelArguments' | 'kernelLine'> {
+  if (line === undefined) return {}
+  const kernelArguments = line.ofHost
+  return line.arguments.length === 0 ? { kernelArguments } : { kernelArguments, kernelLine: line.arguments }
+}
+
 function cleaned(text: string, lengthMax: number): string {
   return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax)
 }
@@ -160,11 +179,12 @@ function toldIn(facts: Facts): Pick<HostReport, 'architecture' | 'keysKept' | 'r
 export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
-    const { facts, localMove, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
+    const { facts, kernelLine, localMove, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
     return {
       ...rest,
       ...(refused !== undefined && { refused }),
       ...(localMove !== undefined && { localMove }),
+      ...lineOf(kernelLine),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       ...toldIn(facts),
     }

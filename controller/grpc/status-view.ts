@@ -114,6 +114,7 @@ export function hostStatuses(snapshot: Snapshot, fleet: string): HostStatus[] {
       deniedDigests: [...host.deniedDigests],
       conditions: [...host.conditions],
       etcConflicts: [...host.etcConflicts],
+      kernelLine: host.kernelLine.map((one) => ({ ...one })),
       evidence: [...host.evidence],
       refusedPlan: host.refusedPlan,
       connected,

@@ -47,6 +47,7 @@ export function planOf(intent: PlanIntent, stamp: PlanStamp): Plan {
     ...(intent.allow.length === 0 ? {} : { allow: [...intent.allow] }),
     ...(intent.lint === 'Off' ? {} : { lint: intent.lint }),
     ...(intent.image.signatures !== undefined && { signatures: [...intent.image.signatures] }),
+    ...(intent.kernelArguments !== undefined && { kernelArguments: [...intent.kernelArguments] }),
     ...(intent.permits !== undefined && { permits: [...intent.permits] }),
     ...(intent.resumed !== undefined && { resumed: intent.resumed }),
     source: { commit: intent.commit },

@@ -43,6 +43,8 @@ export type PlanIntent = {
   readonly allow: readonly string[]
   readonly lint: Fleet['lint']
   /** Absent: none. */
+  readonly kernelArguments?: readonly string[]
+  /** Absent: none. */
   readonly permits?: readonly string[]
   /** The local move after which an operator let the host go on; absent: it has none. */
   readonly resumed?: string

@@ -1,3 +1,4 @@
+import { runsWith } from './kernel-arguments.ts'
 import { isAdopted, isCommitted, isEnded, isFailure, isFurther, isWithdrawn } from './phases.ts'
 import type { HostPhase } from './states.ts'
 import type { GrantRecord } from './records.ts'
@@ -41,12 +42,17 @@ export function refersTo({ plan }: Pick<HostReport, 'plan'>, grant: GrantRecord)
   )
 }
 
+/** The image, and the kernel arguments that were granted with it. */
+function runsGranted(report: HostReport, grant: GrantRecord, image: ResolvedImage): boolean {
+  return runsImage(report, image) && runsWith(report, grant.kernelArguments)
+}
+
 /** Succeeded once, and now settled on something else. */
 export function hasDrifted(report: HostReport, grant: GrantRecord, image: ResolvedImage): boolean {
   return (
     refersTo(report, grant) &&
     (report.phase === 'Healthy' || report.phase === 'Idle') &&
-    !runsImage(report, image)
+    !runsGranted(report, grant, image)
   )
 }
 
@@ -102,14 +108,16 @@ function toldBy(grant: GrantRecord, image: ResolvedImage, report: HostReport): T
 
 /** Without an activate grant the host ran the image before: nothing had to boot. */
 function succeeded(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
-  if (!isHealthyOn(report, image) || report.bootId === grant.bootIdBefore) return null
+  const isThere = isHealthyOn(report, image) && runsWith(report, grant.kernelArguments)
+  if (!isThere || report.bootId === grant.bootIdBefore) return null
   return { phase: 'Succeeded', message: '' }
 }
 
 function bootedOther(grant: GrantRecord, image: ResolvedImage, report: HostReport): Told | null {
   const rebooted = grant.bootIdBefore !== null && report.bootId !== grant.bootIdBefore
   // What a person made it boot is no failure of the image.
-  if (!rebooted || report.localMove !== undefined || runsImage(report, image)) return null
+  if (!rebooted || report.localMove !== undefined || runsGranted(report, grant, image)) return null
+  if (runsImage(report, image)) return { phase: 'Failed', message: 'booted it with other kernel arguments' }
   return { phase: 'Failed', message: `booted ${report.bootedDigest ?? 'something unknown'} instead` }
 }
 

@@ -124,9 +124,12 @@ function ended({ fleet, host: { record }, rollout }: Place, grant: GrantRecord):
   const image = targetOf(rollout.record, grant)
   if (grant.phase === 'Succeeded') {
     const drifted = record !== null && hasDrifted(record.report, grant, image)
-    const message = drifted
-      ? `was on ${shortImage(image)} and now runs ${bootedOf(record.report)}`
-      : `runs ${shortImage(image)}`
+    const message =
+      drifted && runsImage(record.report, image)
+        ? `runs ${shortImage(image)}, with other kernel arguments than it was given`
+        : drifted
+          ? `was on ${shortImage(image)} and now runs ${bootedOf(record.report)}`
+          : `runs ${shortImage(image)}`
     return { kind: 'Progressing', phase: grant.phase, message }
   }
   const ending = { kind: 'Ended', phase: grant.phase, message: grant.message } as const

@@ -1,4 +1,5 @@
 import { isBroken, isHealthyOn } from './evidence.ts'
+import { runsWith } from './kernel-arguments.ts'
 import { recount } from './contribution.ts'
 import { targetOf } from './needs.ts'
 import type { Need } from './needs.ts'
@@ -54,7 +55,9 @@ export function grantStage(
   const before = host.grants.get(rollout.id)
   const image = targetOf(rollout, need)
   const isOrdered = before?.phase === 'Pending' && before.retried !== null
-  const end = settledEnd(report, image, isOrdered ? [image.digest] : fleet.allowed)
+  const { kernelArguments } = host
+  const runs = isHealthyOn(report, image) && runsWith(report, kernelArguments)
+  const end = settledEnd({ report, runs }, image, isOrdered ? [image.digest] : fleet.allowed)
   const at = changes.now.wallMs
   writeGrant(state, changes, {
     rolloutId: rollout.id,
@@ -62,6 +65,7 @@ export function grantStage(
     generation: rollout.generation,
     ...need,
     ...keptOf(before, need),
+    ...(kernelArguments.length > 0 && { kernelArguments }),
     stageUntilMs: end === null ? within(at + rollout.strategy.deadlines.downloadMs, step) : null,
     activateUntilMs: null,
     notBeforeMs: null,
@@ -111,7 +115,7 @@ function isOwnFailure(grant: GrantRecord): boolean {
  * it before and fell back, fails without being touched.
  */
 function settledEnd(
-  report: HostReport,
+  { report, runs }: { readonly report: HostReport; readonly runs: boolean },
   image: ResolvedImage,
   allowed: readonly string[],
 ): { readonly phase: HostPhase; readonly message: string } | null {
@@ -124,7 +128,7 @@ function settledEnd(
     return { phase: 'Failed', message: 'rolled back from this image before and refuses it' }
   }
   const settled = report.phase === 'Healthy' || report.phase === 'Idle'
-  return settled && isHealthyOn(report, image) ? { phase: 'Succeeded', message: 'ran it already' } : null
+  return settled && runs ? { phase: 'Succeeded', message: 'ran it already' } : null
 }
 
 export function grantActivation(state: RolloutEngineState, changes: Changes, step: Step): void {

@@ -198,6 +198,16 @@ describe('a host that was booted into something else', () => {
     settleAll(world)
     expect(agentOf(world, 'h0').digest).toBe(imageOf('0.5.0').digest)
     expect(messageOf(world, 'h0')).toMatch(/^was on 2\.0\.0@\S+ and now runs sha256:050000000000…$/)
+    const { digest } = imageOf('2.0.0')
+    const bootedManifestDigest = imageOf('2.0.0').manifests['amd64'] ?? null
+    say(world, agentOf(world, 'h0'), {
+      bootedDigest: digest,
+      bootedManifestDigest,
+      kernelArguments: ['quiet'],
+    })
+    expect(messageOf(world, 'h0')).toMatch(
+      /^runs 2\.0\.0@\S+, with other kernel arguments than it was given$/,
+    )
     say(world, agentOf(world, 'h0'), { bootedDigest: null, bootedManifestDigest: null })
     expect(messageOf(world, 'h0')).toMatch(/and now runs something else$/)
   })

@@ -10,7 +10,7 @@ import { isReportOnly, moveOf, nameOf, noLabels, ownerOf, partOf } from './host-
 import type { Host, Rollout, RolloutEngineState } from './state.ts'
 import type { HostCondition, HostPhase } from './states.ts'
 import type { GrantRecord } from './records.ts'
-import type { ReportedSystem } from './report.ts'
+import type { ReportedSystem, SourcedArgument } from './report.ts'
 import type { Now } from './now.ts'
 
 export type HostInRolloutView = {
@@ -44,6 +44,8 @@ export type HostView = {
   /** What boots next. */
   readonly defaultDigest: string
   readonly etcConflicts: readonly string[]
+  /** What stands on its kernel's line behind the root, and whose it is; empty: nothing, or it does not say. */
+  readonly kernelLine: readonly SourcedArgument[]
   readonly evidence: readonly string[]
   /** Why it does not follow a plan that it got, with the code; empty: it follows. */
   readonly refusedPlan: string
@@ -97,6 +99,7 @@ const unheard = {
   evidence: [],
   health: 'Unknown',
   keysKept: '',
+  kernelLine: [],
   refusedPlan: '',
   reportOnly: null,
 } satisfies Partial<HostView>
@@ -107,7 +110,7 @@ function reported({ record }: Host): Reported {
   if (record === null) return unheard
   const { architecture, bootedDigest, bootId, defaultDigest, deniedDigests, etcConflicts } = record.report
   const { bootedManifestDigest, failure, health, keysKept = '', phase, refused } = record.report
-  const { reportOnly = null } = record.report
+  const { kernelLine = [], reportOnly = null } = record.report
   // No git names what it runs: the manifest is what its own tools know it by.
   const booted = bootedDigest ?? (reportOnly && bootedManifestDigest)
   return {
@@ -117,6 +120,7 @@ function reported({ record }: Host): Reported {
     defaultDigest: defaultDigest ?? '',
     deniedDigests,
     etcConflicts,
+    kernelLine,
     evidence: failure?.evidence ?? [],
     keysKept,
     reportOnly,

@@ -39,6 +39,7 @@ export function intentOf(state: RolloutEngineState, host: Host): PlanIntent | nu
     // An order to try again is one to take the image although the host fell back from it.
     allow: grant.retried === null ? allowed : [...allowed, image.digest],
     lint,
+    ...(grant.kernelArguments !== undefined && { kernelArguments: grant.kernelArguments }),
     ...permitsFor(permits, { hostId: host.id, image: named }),
     ...resumedMove(host),
     commit: rollout.commit,

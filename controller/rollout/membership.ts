@@ -1,7 +1,8 @@
 import { matchesSelector } from '../desired-state/label-selector.ts'
 import { learnVersion } from './barriers.ts'
 import { recount } from './contribution.ts'
-import { withdraw } from './grants.ts'
+import { putOff, withdraw } from './grants.ts'
+import { wantsOthers } from './kernel-arguments.ts'
 import { eachHost } from './jobs.ts'
 import { isCommitted, isEnded } from './phases.ts'
 import { isReportOnly, labelsOf, moveOf, nameOf, ownerOf } from './host-names.ts'
@@ -24,6 +25,8 @@ export function assignOwner(state: RolloutEngineState, changes: Changes, host: H
     if (isEnded(grant.phase) || isCommitted(grant.phase)) continue
     const message = withdrawnFor(state, host, grant)
     if (message !== null) withdraw(state, changes, { grant, phase: 'Removed', message })
+    // What it is being given would be replaced at once.
+    else if (wantsOthers(host, grant)) putOff(state, changes, grant)
   }
 }
 
@@ -34,8 +37,11 @@ function place(state: RolloutEngineState, changes: Changes, host: Host): void {
   const owners = isTrusted ? wanted.filter((fleet) => matchesSelector(fleet.selector, host.labels)) : []
   host.owners = owners.map((fleet) => fleet.name).toSorted()
   host.pin = pinOf(state, host)
+  host.kernelArguments = state.declarations.get(nameOf(host))?.kernelArguments ?? noArguments
   host.hold = holdOf(state, host, changes.now)
 }
+
+const noArguments: readonly string[] = []
 
 function pinOf(state: RolloutEngineState, host: Host): Host['pin'] {
   const digest = state.declarations.get(nameOf(host))?.pin ?? null

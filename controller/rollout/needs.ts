@@ -1,5 +1,6 @@
 import { nextOnTheWay } from './barriers.ts'
 import { hasDrifted, isBroken, runsImage } from './evidence.ts'
+import { runsWith, wantsOthers } from './kernel-arguments.ts'
 import { isEnded, isFailure, isOpenAgain, isWithdrawn } from './phases.ts'
 import { partOf } from './host-names.ts'
 import type { Fleet, Host, RolloutEngineState } from './state.ts'
@@ -38,8 +39,8 @@ export function needOf(
   const grant = host.grants.get(rollout.id) ?? null
   if (grant !== null && !isEnded(grant.phase)) return null
   const { pin } = host
-  if (pin !== null) return pinNeed(pin.image, grant, report)
-  const direction = directionOf(of, grant === null || isDetour(grant) ? null : grant, report)
+  if (pin !== null) return pinNeed({ host, report }, pin.image, grant)
+  const direction = directionOf(of, grant === null || isDetour(grant) ? null : grant, { host, report })
   if (direction === null || isLostOnTheWay(grant)) return null
   return onTheWay(state, { rollout, host, report }, direction)
 }
@@ -66,10 +67,20 @@ function isLostOnTheWay(grant: GrantRecord | null): boolean {
   return grant !== null && !grant.pinned && grant.image !== null && isFailure(grant.phase)
 }
 
+type Heard = { readonly host: Host; readonly report: HostReport }
+
+function isOn({ host, report }: Heard, image: ResolvedImage): boolean {
+  return runsImage(report, image) && runsWith(report, host.kernelArguments)
+}
+
 /** A pin that failed is not tried again until it names something else. */
-function pinNeed(image: ResolvedImage | null, grant: GrantRecord | null, report: HostReport): Need | null {
-  if (image === null || runsImage(report, image)) return null
-  if (grant?.pinned === true && grant.image?.digest === image.digest) {
+function pinNeed(
+  { host, report }: Heard,
+  image: ResolvedImage | null,
+  grant: GrantRecord | null,
+): Need | null {
+  if (image === null || isOn({ host, report }, image)) return null
+  if (grant?.pinned === true && grant.image?.digest === image.digest && !wantsOthers(host, grant)) {
     if (isFailure(grant.phase) || isExhausted(grant)) return null
   }
   return { direction: 'Forward', image, pinned: true }
@@ -78,27 +89,28 @@ function pinNeed(image: ResolvedImage | null, grant: GrantRecord | null, report:
 function directionOf(
   { isTail, rollout }: { readonly rollout: RolloutRecord; readonly isTail: boolean },
   grant: GrantRecord | null,
-  report: HostReport,
+  heard: Heard,
 ): Direction | null {
   const { kind } = rollout.state
   if (kind === 'Progressing' || kind === 'Paused') {
-    return isTail ? stableOnly(rollout, grant, report) : forwardInWave(rollout, grant, report)
+    return isTail ? stableOnly(rollout, grant, heard) : forwardInWave(rollout, grant, heard)
   }
-  if (kind === 'Aborted') return isTail ? stableOnly(rollout, grant, report) : null
-  if (kind === 'Succeeded') return forwardAsKeeper(rollout, grant, report)
+  if (kind === 'Aborted') return isTail ? stableOnly(rollout, grant, heard) : null
+  if (kind === 'Succeeded') return forwardAsKeeper(rollout, grant, heard)
   return kind === 'RollingBack'
-    ? backFromTrial(rollout, grant, report)
-    : backUnlessThere(rollout, grant, report)
+    ? backFromTrial(rollout, grant, heard.report)
+    : backUnlessThere(rollout, grant, heard)
 }
 
 /** A host of the running wave that somebody booted into another image would keep the wave from its end. */
 function forwardInWave(
   rollout: RolloutRecord,
   grant: GrantRecord | null,
-  report: HostReport,
+  { host, report }: Heard,
 ): Direction | null {
   if (grant === null || isOpenAgain(grant)) return 'Forward'
-  return grant.phase === 'Succeeded' && hasDrifted(report, grant, rollout.image) ? 'Forward' : null
+  if (grant.phase !== 'Succeeded') return null
+  return wantsOthers(host, grant) || hasDrifted(report, grant, rollout.image) ? 'Forward' : null
 }
 
 /** Where no wave pauses, a host that reaches nobody must not reboot for ever. */
@@ -107,17 +119,17 @@ function isExhausted(grant: GrantRecord): boolean {
 }
 
 /** Joiners during a trial; before a fleet's first success there is nothing for them yet. */
-function stableOnly(rollout: RolloutRecord, grant: GrantRecord | null, report: HostReport): Direction | null {
-  return rollout.from === null ? null : backUnlessThere(rollout, grant, report)
+function stableOnly(rollout: RolloutRecord, grant: GrantRecord | null, heard: Heard): Direction | null {
+  return rollout.from === null ? null : backUnlessThere(rollout, grant, heard)
 }
 
-/** Stragglers, joiners and drifted hosts; a failed host is not tried again by itself. */
+/** Stragglers, joiners, drifted hosts, other kernel arguments; a failed host is not tried again by itself. */
 function forwardAsKeeper(
   rollout: RolloutRecord,
   grant: GrantRecord | null,
-  report: HostReport,
+  { host, report }: Heard,
 ): Direction | null {
-  if (grant === null || isWithdrawn(grant.phase)) return 'Forward'
+  if (grant === null || isWithdrawn(grant.phase) || wantsOthers(host, grant)) return 'Forward'
   if (isFailure(grant.phase) || isExhausted(grant)) return null
   if (isOpenAgain(grant)) return 'Forward'
   return grant.direction === 'Back' || hasDrifted(report, grant, rollout.image) ? 'Forward' : null
@@ -143,13 +155,15 @@ function isKept({ strategy }: RolloutRecord, grant: GrantRecord, report: HostRep
 function backUnlessThere(
   rollout: RolloutRecord,
   grant: GrantRecord | null,
-  report: HostReport,
+  { host, report }: Heard,
 ): Direction | null {
-  if (grant?.direction === 'Back' && (isFailure(grant.phase) || isExhausted(grant))) return null
+  if (grant?.direction === 'Back' && !wantsOthers(host, grant)) {
+    if (isFailure(grant.phase) || isExhausted(grant)) return null
+  }
   if (grant?.direction === 'Forward' && runsImage(report, rollout.image) && isKept(rollout, grant, report)) {
     return null
   }
-  return runsImage(report, imageOf(rollout, 'Back')) ? null : 'Back'
+  return isOn({ host, report }, imageOf(rollout, 'Back')) ? null : 'Back'
 }
 
 /** A host in flight for a replaced rollout, or for a fleet that it left, is let finish first. */

@@ -182,6 +182,8 @@ export type GrantRecord = {
   readonly image: ResolvedImage | null
   /** Of the host's pin: says nothing about the rollout. */
   readonly pinned: boolean
+  /** For the kernel's line, as git had it when the attempt began; absent: none. */
+  readonly kernelArguments?: readonly string[]
   /** An earlier attempt for the rollout's own image failed, before a pin took its place. */
   readonly failedBefore: boolean
   readonly stageUntilMs: number | null

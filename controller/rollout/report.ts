@@ -1,5 +1,7 @@
 import type { AgentPhase } from './states.ts'
 
+export type SourcedArgument = { readonly argument: string; readonly source: string }
+
 /** What a host says about itself, as the engine reads it. */
 export type HostReport = {
   readonly plan: {
@@ -32,6 +34,10 @@ export type HostReport = {
   readonly deniedDigests: readonly string[]
   /** Files in /etc that both host and image changed. */
   readonly etcConflicts: readonly string[]
+  /** What its plan gave the deployment that runs for the kernel's line; absent: its agent does not say. */
+  readonly kernelArguments?: readonly string[]
+  /** All that stands on that line behind the root, and whose it is: image, host or machine; absent: it cannot say. */
+  readonly kernelLine?: readonly SourcedArgument[]
   readonly phaseEnteredAtMs: number
   /** A plan newer than `plan` that it did not follow; absent: none. */
   readonly refused?: {

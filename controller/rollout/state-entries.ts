@@ -57,6 +57,8 @@ export function fleetOf(state: RolloutEngineState, name: string): Fleet {
   return fleet
 }
 
+const noArguments: readonly string[] = []
+
 export function hostOf(state: RolloutEngineState, id: string): Host {
   const known = state.hosts.get(id)
   if (known !== undefined) return known
@@ -68,6 +70,7 @@ export function hostOf(state: RolloutEngineState, id: string): Host {
     record: null,
     connected: false,
     pin: null,
+    kernelArguments: noArguments,
     hold: null,
     heard: false,
     owners: [],

@@ -131,6 +131,8 @@ export type Host = {
   pin: { readonly digest: string; readonly image: ResolvedImage | null } | null
   /** From git, while it is in force. */
   hold: { readonly untilMs: number | null; readonly reason: string } | null
+  /** From git: for the kernel's line of what it is given from here on. */
+  kernelArguments: readonly string[]
   /** It reported since the engine was opened. */
   heard: boolean
   /** Wanted fleets that select it; it belongs to one only when it is the only one. */

@@ -10,6 +10,7 @@ export const Grant: z.ZodType<GrantRecord> = z.object({
   direction: z.enum(['Forward', 'Back']),
   image: Image.nullable().default(null),
   pinned: z.boolean().default(false),
+  kernelArguments: z.array(z.string()).exactOptional(),
   failedBefore: z.boolean().default(false),
   stageUntilMs: z.number().nullable(),
   activateUntilMs: z.number().nullable(),

@@ -50,6 +50,8 @@ export const Host: z.ZodType<HostRecord> = z.object({
     architecture: z.string(),
     deniedDigests: z.array(z.string()),
     etcConflicts: z.array(z.string()).default([]),
+    kernelArguments: z.array(z.string()).exactOptional(),
+    kernelLine: z.array(z.object({ argument: z.string(), source: z.string() })).exactOptional(),
     phaseEnteredAtMs: z.number(),
     refused: z.object({ plan: PlanReference, code: z.string(), message: z.string() }).exactOptional(),
     plansStaleSinceMs: z.number().exactOptional(),

@@ -97,6 +97,7 @@ export function factsOf(host: HostStatus): readonly (readonly [string, string])[
     ['boots next', host.defaultDigest === host.bootedDigest ? '' : host.defaultDigest],
     ['refused plan', host.refusedPlan],
     ['denied', host.deniedDigests.join(', ')],
+    ['kernel', host.kernelLine.map(({ argument, source }) => `${argument} (${source})`).join(', ')],
     ['/etc conflict', host.etcConflicts.join(', ')],
     ['labels', labels.join(', ')],
     ['architecture', host.architecture],

@@ -15,6 +15,9 @@ export type SimulatedAgent = {
   digest: string
   before: string
   boots: number
+  /** On its kernel's line, and before its last boot; absent: an agent that knows nothing of them. */
+  kernelArguments?: readonly string[]
+  argumentsBefore?: readonly string[]
   checked: boolean
   /** What it runs fails its checks, until it booted anything else. */
   ill: boolean
@@ -57,6 +60,7 @@ export function reportOf(agent: SimulatedAgent): HostReport {
     architecture: agent.architecture,
     deniedDigests: [...agent.refuses],
     etcConflicts: [],
+    ...(agent.kernelArguments !== undefined && { kernelArguments: agent.kernelArguments }),
     phaseEnteredAtMs: 0,
     ...(agent.moved !== undefined && { localMove: agent.moved }),
   }
@@ -88,7 +92,7 @@ export function receivePlan(agent: SimulatedAgent, intent: PlanIntent): void {
   agent.undecided = false
   const { failing } = agent
   if (agent.phase === 'Failed' && failing !== null) agent.failing = { ...failing, times: failing.times - 1 }
-  agent.phase = agent.digest === intent.image.digest ? 'Healthy' : 'Idle'
+  agent.phase = runs(agent, intent) ? 'Healthy' : 'Idle'
 }
 
 function isSameStep(plan: PlanIntent | null, intent: PlanIntent): boolean {
@@ -111,7 +115,7 @@ const staging: Readonly<Partial<Record<Phase, Phase>>> = {
 export function nextPhase(agent: SimulatedAgent, wallMs: number, broken: ReadonlySet<string>): Phase | null {
   const { phase, plan } = agent
   if (plan === null || (agent.moved !== undefined && plan.resumed !== agent.moved.id)) return null
-  if (phase === 'Rebooting' || phase === 'RollingBack') return reboot(agent, plan.image.digest)
+  if (phase === 'Rebooting' || phase === 'RollingBack') return reboot(agent, plan)
   if (phase === 'Verifying') return passes(agent, broken) ? 'Healthy' : 'RollingBack'
   if (phase === 'Staged') return (plan.activateUntilMs ?? 0) > wallMs ? 'Activating' : null
   if (phase === 'Idle') return mayStage(agent, plan, wallMs) ? 'Downloading' : null
@@ -135,21 +139,34 @@ function failsNow({ failing, phase }: SimulatedAgent): boolean {
 }
 
 function mayStage(agent: SimulatedAgent, plan: PlanIntent, wallMs: number): boolean {
-  return agent.digest !== plan.image.digest && (plan.stageUntilMs ?? 0) > wallMs
+  return !runs(agent, plan) && (plan.stageUntilMs ?? 0) > wallMs
 }
 
-function reboot(agent: SimulatedAgent, target: string): Phase {
+function runs({ digest, kernelArguments = [] }: SimulatedAgent, plan: PlanIntent): boolean {
+  return digest === plan.image.digest && kernelArguments.join(' ') === (plan.kernelArguments ?? []).join(' ')
+}
+
+function reboot(
+  agent: SimulatedAgent,
+  { image: { digest: target }, kernelArguments = [] }: PlanIntent,
+): Phase {
   agent.boots += 1
   agent.ill = false
   if (agent.phase === 'RollingBack') {
+    const isSameImage = agent.digest === agent.before
     agent.digest = agent.before
+    if (agent.kernelArguments !== undefined) agent.kernelArguments = agent.argumentsBefore ?? []
     agent.undecided = agent.behaviour === 'cutOff'
     if (agent.undecided) agent.behaviour = 'good'
-    else agent.refuses.add(target)
+    else if (!isSameImage) agent.refuses.add(target)
     return 'RolledBack'
   }
   agent.before = agent.digest
   agent.digest = target
   agent.moved = undefined
+  if (agent.kernelArguments !== undefined) {
+    agent.argumentsBefore = agent.kernelArguments
+    agent.kernelArguments = kernelArguments
+  }
   return 'Verifying'
 }

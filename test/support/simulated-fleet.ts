@@ -51,9 +51,9 @@ export async function startSimulatedFleet(options: SimulatedFleetOptions): Promi
       steps += 1
       return driver.pull(image, pulling)
     },
-    stage: (image, staging) => {
+    stage: (what, signal) => {
       steps += 1
-      return driver.stage(image, staging)
+      return driver.stage(what, signal)
     },
     rollback: async (deploymentId, bad, signal) => {
       steps += 1

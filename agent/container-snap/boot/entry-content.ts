@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { SnapError } from '../errors.ts'
 import type { EntryText } from './entry-text.ts'
 import { resolveInside } from './inside-root.ts'
-import { imageKernelArguments } from './kernel-arguments.ts'
+import { kernelLine } from './kernel-line.ts'
 import type { BootDeployment } from './loader.ts'
 
 export type EntryOptions = {
   /** Of the btrfs that holds the deployments; asked for only where an entry is written. */
   rootUuid: string | (() => Promise<string>)
-  /** The machine's own; they come after the image's, so that they win. */
+  /** The machine's own; they come last, so that they win. */
   kernelArguments: readonly string[]
 }
 
@@ -32,12 +32,17 @@ export async function describeEntry(
       `write the entry of ${id}: its subvolume ${subvolume} fits on no kernel line`,
     )
   }
-  const arguments_ = [...(await imageKernelArguments(root)), ...kernelArguments]
+  const line = await kernelLine(deployment, kernelArguments)
   const uuid = typeof rootUuid === 'string' ? rootUuid : await rootUuid()
   return {
     title: await systemTitle(root),
     architecture: architectures[process.arch] ?? null,
-    options: [`root=UUID=${uuid}`, `rootflags=subvol=${subvolume}`, 'rw', ...arguments_].join(' '),
+    options: [
+      `root=UUID=${uuid}`,
+      `rootflags=subvol=${subvolume}`,
+      'rw',
+      ...line.map((one) => one.argument),
+    ].join(' '),
     deploymentId: id,
   }
 }

@@ -9,6 +9,8 @@ export type BootDeployment = {
   root: string
   /** For `rootflags=subvol=`: the path from the top level of the file system, without a slash in front. */
   subvolume: string
+  /** What a plan wants on its kernel's line; absent: nothing. */
+  kernelArguments?: readonly string[]
 }
 
 /** What the loader has of a deployment. `left` and `done` are null in an entry that is not counted. */

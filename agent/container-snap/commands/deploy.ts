@@ -14,13 +14,17 @@ import { changeStore } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { currentSnapshot } from '../store/snapshots.ts'
 
-export type DeployOptions = { etcBase: string | undefined }
+export type DeployOptions = { etcBase: string | undefined; kernelArguments: readonly string[] }
 
-export async function deploy(context: Context, image: string, { etcBase }: DeployOptions): Promise<string> {
+export async function deploy(
+  context: Context,
+  image: string,
+  { etcBase, kernelArguments }: DeployOptions,
+): Promise<string> {
   const { record, conflicts } = await changeStore(context, async (view) => {
     const base = await baseFor(view, etcBase)
     const isGiven = etcBase !== undefined
-    return deployImage(context, view, imageOf(view, image, 'deploy'), { base, isGiven })
+    return deployImage(context, view, imageOf(view, image, 'deploy'), { base, isGiven, kernelArguments })
   })
   const { id, imageId, digest, manifestDigest } = record
   if (context.json) return jsonLine({ id, imageId, digest, manifestDigest, conflicts })
@@ -35,17 +39,17 @@ async function deployImage(
   context: Context,
   view: View,
   image: Snapshot,
-  { base, isGiven }: { base: string; isGiven: boolean },
+  { base, isGiven, kernelArguments }: { base: string; isGiven: boolean; kernelArguments: readonly string[] },
 ): Promise<Deployed> {
   const local = join(context.paths.sysroot, 'etc')
   const etc = { base, local }
   const source = `${await sourceOf(context, view, etc)}${isGiven ? givenBase : ''}`
-  const there = sameDeployment(view, image, source)
+  const there = sameDeployment(view, image, { source, kernelArguments })
   if (there !== null) {
     const { conflicts } = await previewEtc({ ...etc, next: join(image.path, 'etc') }, context)
     return { record: there, conflicts }
   }
-  return makeDeployment(context, await loaderOf(context), view, { image, etc, source })
+  return makeDeployment(context, await loaderOf(context), view, { image, etc, source, kernelArguments })
 }
 
 /** Without a base nobody can tell what was changed here from what the old image shipped. */

@@ -23,12 +23,6 @@ export async function install(context: Context, call: Invocation, stallMs: numbe
 
 function installOptions({ values }: Invocation): Omit<InstallOptions, 'image' | 'disk' | 'stallMs'> {
   const { karg = [], size, format = 'raw' } = values
-  const wrong = karg.find((one) => !/^[\x21-\x7e]+$/.test(one))
-  if (wrong !== undefined)
-    throw new SnapError(
-      'usage',
-      `--karg ${JSON.stringify(wrong)}: not one word in ASCII; give --karg once for each`,
-    )
   return {
     sizeBytes: size === undefined ? null : parseSize('size', size),
     espBytes: parseSize('esp-size', values['esp-size'] ?? espSizeDefault),

@@ -9,6 +9,7 @@ export function plainStatus(status: Status): string {
     `default  ${status.default?.id ?? '(no deployment)'}`,
     `rollback ${status.rollback?.id ?? '(nothing has proven itself)'}`,
     ...movedLines(status),
+    ...(status.kernelLine ?? []).map(({ argument, source }) => `argument ${argument}  of the ${source}`),
   ]
   const rows = status.deployments
     .toSorted((a, b) => (b.activation ?? 0) - (a.activation ?? 0))

@@ -1,3 +1,4 @@
+import type { SourcedArgument } from '../boot/kernel-line.ts'
 import type { Loader } from '../boot/loader.ts'
 import type { Move } from '../ledger.ts'
 
@@ -20,6 +21,8 @@ export type Deployment = {
   entry: string | null
   /** Null where its boots are not counted. */
   triesLeft: number | null
+  /** What a plan wants on its kernel's line. */
+  kernelArguments: readonly string[]
 }
 
 export type Status = {
@@ -34,4 +37,6 @@ export type Status = {
   /** The last change of what boots, where a person asked for it. */
   moved: Move | null
   deployments: readonly Deployment[]
+  /** On the line of what runs, behind its root; null where the image's cannot be read, or no entry of ours has them. */
+  kernelLine: readonly SourcedArgument[] | null
 }

@@ -1,10 +1,15 @@
+import type { SourcedArgument } from '../boot/kernel-line.ts'
+import { kernelLine } from '../boot/kernel-line.ts'
 import type { BootEntry, Loader } from '../boot/loader.ts'
 import type { Context } from '../context.ts'
 import { jsonLine } from '../context.ts'
-import { loaderOf } from '../deploy/loader-of.ts'
+import { openLoader } from '../boot/open-loader.ts'
+import { bootDeployment } from '../deploy/boot-deployment.ts'
 import { activatedSnapshot, rollbackTarget } from '../deploy/targets.ts'
 import { SnapError } from '../errors.ts'
 import type { DeploymentRecord } from '../ledger.ts'
+import type { MachineConfig } from '../machine.ts'
+import { readMachine } from '../machine.ts'
 import { imageVersion } from '../store/image-version.ts'
 import { openView } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
@@ -14,7 +19,8 @@ import type { Deployment, Status } from './status-view.ts'
 
 export async function status(context: Context): Promise<string> {
   const view = await openView(context)
-  const loader = await loaderOf(context)
+  const machine = await readMachine(context.paths)
+  const loader = await openLoader(context, machine)
   const entries = await entriesToShow(context, loader)
   const current = currentSnapshot(view)
   const next = defaultSnapshot(view)
@@ -38,8 +44,26 @@ export async function status(context: Context): Promise<string> {
         : { id: activated.id, activation: activating.activation, bootId: activating.bootId },
     moved: view.ledger.moved,
     deployments: shown.flatMap((snapshot) => deploymentOf(known, snapshot) ?? []),
+    kernelLine: current === null ? null : await lineToShow(context, machine, { view, current }),
   }
   return context.json ? jsonLine(result) : plainStatus(result)
+}
+
+/** What runs must be told even where an image's arguments cannot be read. */
+async function lineToShow(
+  context: Context,
+  { kernelArguments, loader }: MachineConfig,
+  { view, current }: { view: View; current: Snapshot },
+): Promise<readonly SourcedArgument[] | null> {
+  // The distribution's own programs write that line, from files of theirs.
+  if (loader.kind === 'tukit-grub2') return null
+  try {
+    return await kernelLine(await bootDeployment(view, current), kernelArguments)
+  } catch (error) {
+    if (!(error instanceof SnapError)) throw error
+    context.warn(error.message)
+    return null
+  }
 }
 
 /** What runs must be told even where the ESP cannot be read. */
@@ -90,11 +114,14 @@ function deploymentOf({ view, entries, versions }: Known, snapshot: Snapshot | n
 
 function lifeOf(
   record: DeploymentRecord | undefined,
-): Pick<Deployment, 'pinned' | 'staged' | 'blessed' | 'bad' | 'activation'> {
-  if (record === undefined)
-    return { pinned: false, staged: false, blessed: false, bad: null, activation: null }
-  const { pinned, stagedAt, blessedAt, bad, activation } = record
-  return { pinned, staged: stagedAt !== null, blessed: blessedAt !== null, bad, activation }
+): Pick<Deployment, 'pinned' | 'staged' | 'blessed' | 'bad' | 'activation' | 'kernelArguments'> {
+  if (record === undefined) {
+    const never = { pinned: false, staged: false, blessed: false, bad: null, activation: null }
+    return { ...never, kernelArguments: [] }
+  }
+  const { pinned, stagedAt, blessedAt, bad, activation, kernelArguments } = record
+  const life = { pinned, staged: stagedAt !== null, blessed: blessedAt !== null, bad, activation }
+  return { ...life, kernelArguments }
 }
 
 /** The one the loader would boot, while a crash left two. */

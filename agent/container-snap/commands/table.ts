@@ -48,7 +48,10 @@ export const commands: Readonly<
     }),
   'create-snapshot': (context, call) => createSnapshot(context, first(call)),
   status: (context) => status(context),
-  deploy: (context, call) => deploy(context, first(call), { etcBase: call.values['etc-base'] }),
+  deploy: (context, call) => {
+    const { 'etc-base': etcBase, karg = [] } = call.values
+    return deploy(context, first(call), { etcBase, kernelArguments: karg })
+  },
   activate: (context, call) => activate(context, first(call)),
   rollback: (context, call) => rollback(context, call.positionals[0], { bad: call.values.bad }),
   bless: (context, call) => bless(context, call.positionals[0]),

@@ -13,6 +13,7 @@ export async function bootDeployment(view: View, snapshot: Snapshot): Promise<Bo
     number: parseCopyName(snapshot.subvolume.name)?.number ?? 0,
     root: snapshot.path,
     subvolume: join(await storeFromTopLevel(view.paths), snapshot.subvolume.name),
+    kernelArguments: recordOf(view, snapshot)?.kernelArguments ?? [],
   }
 }
 

@@ -56,6 +56,30 @@ describe('deploy and activate', () => {
     })
   })
 
+  test('what a plan wants on the kernel line comes into the entry, and a repair writes it again', async () => {
+    const words = ['--karg', 'mitigations=off', '--karg', 'hugepages=64']
+    const { id } = await machine.json<Deployed>('deploy', ...words, machine.imageIds[1])
+    expect((await machine.json<Deployed>('deploy', ...words, machine.imageIds[1])).id).toBe(id)
+    await machine.json('activate', id)
+    const entries = join(machine.sysroot.directory, 'efi/loader/entries')
+    const file = async (): Promise<string> =>
+      (await readdir(entries)).find((name) => name.includes('-2+')) ?? 'none'
+    const written = await readFile(join(entries, await file()), 'utf8')
+    expect(written).toMatch(/^options root=.* rw mitigations=off hugepages=64$/m)
+    expect((await machine.status()).kernelLine).toEqual([])
+    await machine.boot()
+    await rm(join(entries, await file()))
+    await machine.json('repair')
+    const again = await readFile(join(entries, await file()), 'utf8')
+    expect(again).toMatch(/ rw mitigations=off hugepages=64$/m)
+    expect((await machine.status()).kernelLine).toEqual([
+      { argument: 'mitigations=off', source: 'host' },
+      { argument: 'hugepages=64', source: 'host' },
+    ])
+    const bare = await machine.json<Deployed>('deploy', machine.imageIds[1])
+    expect(bare.id).not.toBe(id)
+  })
+
   test('what was changed in /etc after the deploy is there after the activation too', async () => {
     await writeFile(inEtc('local.conf'), 'changed here\n')
     const { id } = await machine.json<Deployed>('deploy', machine.imageIds[2])

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Loader } from '../boot/loader.ts'
 import type { Context } from '../context.ts'
+import { SnapError } from '../errors.ts'
 import { mergeEtc, requireOneEtc } from '../etc/merge.ts'
 import type { DeploymentRecord } from '../ledger.ts'
 import { syncFileSystem } from '../store/btrfs.ts'
@@ -9,6 +10,8 @@ import { recordLedger } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { bootDeployment } from './boot-deployment.ts'
 import { discardHalfMade } from './half-made.ts'
+import { labelFiles } from './labels.ts'
+import { placePersistent } from './persistent-places.ts'
 import { requireSystemTree } from './system-tree.ts'
 
 export type DeploymentPlan = {
@@ -17,6 +20,8 @@ export type DeploymentPlan = {
   /** Absolute paths of two /etc trees; null for a machine's first deployment, which has its image's /etc. */
   etc: { base: string; local: string } | null
   source: string | null
+  /** What a plan wants on its kernel's line. */
+  kernelArguments?: readonly string[]
   /** Writes the machine's own files into the new root, after the merge. */
   prepare?: (root: string) => Promise<void>
 }
@@ -40,6 +45,8 @@ export async function makeDeployment(
   opened: View,
   plan: DeploymentPlan,
 ): Promise<MadeDeployment> {
+  const { source, kernelArguments = [] } = plan
+  requireTaken(loader, kernelArguments)
   const { view } = await discardHalfMade(context, loader, opened)
   await requireSystemTree(plan.image, 'deploy')
   await requireOneEtc(plan.image.path)
@@ -51,7 +58,7 @@ export async function makeDeployment(
   }
   try {
     const conflicts = await fill(context, loader, withCopy, { ...plan, copy: copy.snapshot })
-    const record = { ...copy.record, stagedAt: new Date().toISOString(), source: plan.source }
+    const record = { ...copy.record, stagedAt: new Date().toISOString(), source, kernelArguments }
     const deployments = [...withCopy.ledger.deployments, record]
     const ledger = { ...withCopy.ledger, creating: null, deployments }
     await recordLedger(context, ledger)
@@ -64,6 +71,15 @@ export async function makeDeployment(
   }
 }
 
+/** There the line is written by the distribution's own programs, from its own files. */
+function requireTaken({ kind }: Loader, kernelArguments: readonly string[]): void {
+  if (kind !== 'tukit-grub2' || kernelArguments.length === 0) return
+  throw new SnapError(
+    'refused',
+    `deploy with ${kernelArguments.join(' ')}: the loader tukit-grub2 takes kernel arguments from /etc/default/grub alone; write them there, or take them out of the Host's kernelArguments`,
+  )
+}
+
 async function fill(
   context: Context,
   loader: Loader,
@@ -73,10 +89,17 @@ async function fill(
   const { copy, etc } = plan
   const merged = etc === null ? null : await mergeEtc({ ...etc, next: join(copy.path, 'etc') }, context)
   await context.failpoint?.('etc-merged')
-  await plan.prepare?.(copy.path)
+  if (etc !== null) await placePersistent(context, copy.path)
+  await labelFiles(context, copy.path)
+  if (plan.prepare !== undefined) {
+    // What it copies out of the root takes its labels along, and what it writes gets them then.
+    await plan.prepare(copy.path)
+    await labelFiles(context, copy.path)
+  }
   await syncFileSystem(context, copy.path)
   await context.failpoint?.('deployment-synced')
-  await loader.stage(await bootDeployment(view, copy))
+  const { kernelArguments = [] } = plan
+  await loader.stage({ ...(await bootDeployment(view, copy)), kernelArguments })
   await context.failpoint?.('entry-staged')
   return merged?.conflicts ?? []
 }

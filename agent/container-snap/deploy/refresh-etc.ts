@@ -12,6 +12,7 @@ import { findSnapshot } from '../store/snapshots.ts'
 import { bootDeployment, recordOf, withRecord } from './boot-deployment.ts'
 import { runningEtc } from './etc-base.ts'
 import { discardHalfMade, refuseHalfMade } from './half-made.ts'
+import { labelFiles } from './labels.ts'
 import { givenBase, sourceOf } from './source.ts'
 
 /**
@@ -93,6 +94,7 @@ async function exchange(
   await context.failpoint?.('etc-exchanged-half')
   await rename(merged, join(path, 'etc'))
   await rm(before, { recursive: true })
+  await labelFiles(context, path, '/etc')
   // Where the loader's own programs write to the deployment, they do so again.
   if (loader.kind === 'tukit-grub2') await loader.stage(await bootDeployment(view, snapshot))
   await syncFileSystem(context, path)

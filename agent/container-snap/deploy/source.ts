@@ -29,15 +29,23 @@ export async function sourceOf(
 export const givenBase = ' by a given base'
 
 /** A deployment of the image, of the same source, that nobody has used yet. */
-export function sameDeployment(view: View, image: Snapshot, source: string): DeploymentRecord | null {
+export function sameDeployment(
+  view: View,
+  image: Snapshot,
+  { source, kernelArguments }: Pick<DeploymentRecord, 'source' | 'kernelArguments'>,
+): DeploymentRecord | null {
   const found = listSnapshots(view).flatMap((snapshot) => {
     const record = recordOf(view, snapshot)
     return record !== null && record.imageId === image.imageId && snapshot.kind === 'copy' ? [record] : []
   })
   return (
     found.findLast(
-      ({ stagedAt, activation, bad, source: of }) =>
-        stagedAt !== null && activation === null && bad === null && of === source,
+      ({ stagedAt, activation, bad, ...of }) =>
+        stagedAt !== null &&
+        activation === null &&
+        bad === null &&
+        of.source === source &&
+        of.kernelArguments.join(' ') === kernelArguments.join(' '),
     ) ?? null
   )
 }

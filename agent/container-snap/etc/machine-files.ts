@@ -40,6 +40,9 @@ const byPath: Readonly<Record<string, MachineRule>> = {
   '.updated': never,
   'machine-id': machineId,
   fstab: onlyHosts,
+  // Which of its disks have a key, and where that is.
+  crypttab: onlyHosts,
+  'crypttab.initramfs': onlyHosts,
   adjtime: onlyHosts,
   hostname: nameOrResolver,
   'resolv.conf': nameOrResolver,

@@ -17,6 +17,8 @@ describe('merging /etc', () => {
       'machine-id',
       'fstab',
       'adjtime',
+      'crypttab',
+      'crypttab.initramfs',
       'hostname',
       'ssh/ssh_host_rsa_key',
       'bootfleet/agent.yaml',
@@ -34,7 +36,13 @@ describe('merging /etc', () => {
   })
 
   test('keys and mounts that only the image has do not come in, and a machine-id is left to the boot', async () => {
-    const image = { 'machine-id': 'N', fstab: 'N', 'ssh/ssh_host_rsa_key': 'N', 'ssh/sshd_config': 'N' }
+    const image = {
+      'machine-id': 'N',
+      fstab: 'N',
+      crypttab: 'N',
+      'ssh/ssh_host_rsa_key': 'N',
+      'ssh/sshd_config': 'N',
+    }
     expect(await merged({}, {}, { ...image, 'bootfleet/checks.yaml': 'N', '.updated': 'N' })).toEqual({
       bootfleet: 'directory 755 0:0',
       'bootfleet/checks.yaml': `${file} N`,

@@ -17,6 +17,7 @@ function deployment(id: string, fields: Partial<DeploymentRecord> = {}): Deploym
     blessedAt: null,
     bad: null,
     source: null,
+    kernelArguments: [],
     ...fields,
   }
 }

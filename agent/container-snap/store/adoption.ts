@@ -98,6 +98,7 @@ function adoptCopy(
     blessedAt: null,
     bad: null,
     source: null,
+    kernelArguments: [],
   }
 }
 

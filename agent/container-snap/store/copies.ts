@@ -66,5 +66,6 @@ function newRecord(ledger: Ledger, base: Snapshot, subvolumeUuid: string, id: st
     blessedAt: null,
     bad: null,
     source: null,
+    kernelArguments: parent?.kernelArguments ?? [],
   }
 }

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bootfleet/v1/agent.proto.
  */
 export const file_bootfleet_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQiswQKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAxIrCgpsb2NhbF9tb3ZlGBIgASgLMhcuYm9vdGZsZWV0LnYxLkxvY2FsTW92ZSJVCglMb2NhbE1vdmUSCgoCaWQYASABKAkSDAoEdXNlchgCIAEoCRIPCgdjb21tYW5kGAMgASgJEg0KBWF0X21zGAQgASgDEg4KBmRpZ2VzdBgFIAEoCSJXCgtSZWZ1c2VkUGxhbhIpCgRwbGFuGAEgASgLMhsuYm9vdGZsZWV0LnYxLlBsYW5SZWZlcmVuY2USDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJImIKBkhlYWx0aBImCgd2ZXJkaWN0GAEgASgOMhUuYm9vdGZsZWV0LnYxLlZlcmRpY3QSMAoNZmFpbGVkX2NoZWNrcxgCIAMoCzIZLmJvb3RmbGVldC52MS5GYWlsZWRDaGVjayIrCgtGYWlsZWRDaGVjaxIMCgRuYW1lGAEgASgJEg4KBmRldGFpbBgCIAEoCSI6CgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCghldmlkZW5jZRgDIAMoCSKUAgoFRmFjdHMSFAoMYXJjaGl0ZWN0dXJlGAEgASgJEg0KBW9zX2lkGAIgASgJEhIKCm9zX3ZlcnNpb24YAyABKAkSFQoNYWdlbnRfdmVyc2lvbhgEIAEoCRIOCgZkcml2ZXIYBSABKAkSFwoPaW1hZ2VfcmVmZXJlbmNlGAYgASgJEjoKDGltYWdlX2xhYmVscxgHIAMoCzIkLmJvb3RmbGVldC52MS5GYWN0cy5JbWFnZUxhYmVsc0VudHJ5Eg8KB29zX25hbWUYCCABKAkSEQoJa2V5c19rZXB0GAkgASgJGjIKEEltYWdlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqPAgoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIOCgpQSEFTRV9JRExFEAESFQoRUEhBU0VfRE9XTkxPQURJTkcQAhIPCgtQSEFTRV9SRUFEWRADEhEKDVBIQVNFX1NUQUdJTkcQBBIQCgxQSEFTRV9TVEFHRUQQBRIUChBQSEFTRV9BQ1RJVkFUSU5HEAYSEwoPUEhBU0VfUkVCT09USU5HEAcSEwoPUEhBU0VfVkVSSUZZSU5HEAgSEQoNUEhBU0VfSEVBTFRIWRAJEhAKDFBIQVNFX0ZBSUxFRBAKEhYKElBIQVNFX1JPTExJTkdfQkFDSxALEhUKEVBIQVNFX1JPTExFRF9CQUNLEAwqXwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9VTktOT1dOEAESEgoOVkVSRElDVF9QQVNTRUQQAhISCg5WRVJESUNUX0ZBSUxFRBADMroBCgxBZ2VudFNlcnZpY2USRwoGQXR0YWNoEhsuYm9vdGZsZWV0LnYxLkF0dGFjaFJlcXVlc3QaHC5ib290ZmxlZXQudjEuQXR0YWNoUmVzcG9uc2UoATABEmEKEFJlbmV3Q2VydGlmaWNhdGUSJS5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaJi5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQi4gQKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAxIrCgpsb2NhbF9tb3ZlGBIgASgLMhcuYm9vdGZsZWV0LnYxLkxvY2FsTW92ZRItCgtrZXJuZWxfbGluZRgTIAEoCzIYLmJvb3RmbGVldC52MS5LZXJuZWxMaW5lIlUKCUxvY2FsTW92ZRIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEg8KB2NvbW1hbmQYAyABKAkSDQoFYXRfbXMYBCABKAMSDgoGZGlnZXN0GAUgASgJIk4KCktlcm5lbExpbmUSDwoHb2ZfaG9zdBgBIAMoCRIvCglhcmd1bWVudHMYAiADKAsyHC5ib290ZmxlZXQudjEuS2VybmVsQXJndW1lbnQiMgoOS2VybmVsQXJndW1lbnQSEAoIYXJndW1lbnQYASABKAkSDgoGc291cmNlGAIgASgJIlcKC1JlZnVzZWRQbGFuEikKBHBsYW4YASABKAsyGy5ib290ZmxlZXQudjEuUGxhblJlZmVyZW5jZRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiYgoGSGVhbHRoEiYKB3ZlcmRpY3QYASABKA4yFS5ib290ZmxlZXQudjEuVmVyZGljdBIwCg1mYWlsZWRfY2hlY2tzGAIgAygLMhkuYm9vdGZsZWV0LnYxLkZhaWxlZENoZWNrIisKC0ZhaWxlZENoZWNrEgwKBG5hbWUYASABKAkSDgoGZGV0YWlsGAIgASgJIjoKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhAKCGV2aWRlbmNlGAMgAygJIpQCCgVGYWN0cxIUCgxhcmNoaXRlY3R1cmUYASABKAkSDQoFb3NfaWQYAiABKAkSEgoKb3NfdmVyc2lvbhgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEg4KBmRyaXZlchgFIAEoCRIXCg9pbWFnZV9yZWZlcmVuY2UYBiABKAkSOgoMaW1hZ2VfbGFiZWxzGAcgAygLMiQuYm9vdGZsZWV0LnYxLkZhY3RzLkltYWdlTGFiZWxzRW50cnkSDwoHb3NfbmFtZRgIIAEoCRIRCglrZXlzX2tlcHQYCSABKAkaMgoQSW1hZ2VMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKo8CCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEg4KClBIQVNFX0lETEUQARIVChFQSEFTRV9ET1dOTE9BRElORxACEg8KC1BIQVNFX1JFQURZEAMSEQoNUEhBU0VfU1RBR0lORxAEEhAKDFBIQVNFX1NUQUdFRBAFEhQKEFBIQVNFX0FDVElWQVRJTkcQBhITCg9QSEFTRV9SRUJPT1RJTkcQBxITCg9QSEFTRV9WRVJJRllJTkcQCBIRCg1QSEFTRV9IRUFMVEhZEAkSEAoMUEhBU0VfRkFJTEVEEAoSFgoSUEhBU0VfUk9MTElOR19CQUNLEAsSFQoRUEhBU0VfUk9MTEVEX0JBQ0sQDCpfCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABITCg9WRVJESUNUX1VOS05PV04QARISCg5WRVJESUNUX1BBU1NFRBACEhIKDlZFUkRJQ1RfRkFJTEVEEAMyugEKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSGy5ib290ZmxlZXQudjEuQXR0YWNoUmVxdWVzdBocLmJvb3RmbGVldC52MS5BdHRhY2hSZXNwb25zZSgBMAESYQoQUmVuZXdDZXJ0aWZpY2F0ZRIlLmJvb3RmbGVldC52MS5SZW5ld0NlcnRpZmljYXRlUmVxdWVzdBomLmJvb3RmbGVldC52MS5SZW5ld0NlcnRpZmljYXRlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message bootfleet.v1.RenewCertificateRequest
@@ -346,6 +346,13 @@ export type Report = Message<"bootfleet.v1.Report"> & {
    * @generated from field: bootfleet.v1.LocalMove local_move = 18;
    */
   localMove?: LocalMove | undefined;
+
+  /**
+   * What stands on the line of the kernel that runs; absent where the host cannot say.
+   *
+   * @generated from field: bootfleet.v1.KernelLine kernel_line = 19;
+   */
+  kernelLine?: KernelLine | undefined;
 };
 
 /**
@@ -405,6 +412,56 @@ export const LocalMoveSchema: GenMessage<LocalMove> = /*@__PURE__*/
   messageDesc(file_bootfleet_v1_agent, 8);
 
 /**
+ * @generated from message bootfleet.v1.KernelLine
+ */
+export type KernelLine = Message<"bootfleet.v1.KernelLine"> & {
+  /**
+   * Those that the plan gave it of which it was deployed; at most 32.
+   *
+   * @generated from field: repeated string of_host = 1;
+   */
+  ofHost: string[];
+
+  /**
+   * All of them behind the root, in their order, and whose each is; at most 64. Empty where the host cannot say.
+   *
+   * @generated from field: repeated bootfleet.v1.KernelArgument arguments = 2;
+   */
+  arguments: KernelArgument[];
+};
+
+/**
+ * Describes the message bootfleet.v1.KernelLine.
+ * Use `create(KernelLineSchema)` to create a new message.
+ */
+export const KernelLineSchema: GenMessage<KernelLine> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 9);
+
+/**
+ * @generated from message bootfleet.v1.KernelArgument
+ */
+export type KernelArgument = Message<"bootfleet.v1.KernelArgument"> & {
+  /**
+   * @generated from field: string argument = 1;
+   */
+  argument: string;
+
+  /**
+   * image, host or machine.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.KernelArgument.
+ * Use `create(KernelArgumentSchema)` to create a new message.
+ */
+export const KernelArgumentSchema: GenMessage<KernelArgument> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 10);
+
+/**
  * Only of plans that a director signed for this very host: what anybody could send is not worth a report.
  *
  * @generated from message bootfleet.v1.RefusedPlan
@@ -433,7 +490,7 @@ export type RefusedPlan = Message<"bootfleet.v1.RefusedPlan"> & {
  * Use `create(RefusedPlanSchema)` to create a new message.
  */
 export const RefusedPlanSchema: GenMessage<RefusedPlan> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 9);
+  messageDesc(file_bootfleet_v1_agent, 11);
 
 /**
  * @generated from message bootfleet.v1.Health
@@ -457,7 +514,7 @@ export type Health = Message<"bootfleet.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 10);
+  messageDesc(file_bootfleet_v1_agent, 12);
 
 /**
  * @generated from message bootfleet.v1.FailedCheck
@@ -481,7 +538,7 @@ export type FailedCheck = Message<"bootfleet.v1.FailedCheck"> & {
  * Use `create(FailedCheckSchema)` to create a new message.
  */
 export const FailedCheckSchema: GenMessage<FailedCheck> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 11);
+  messageDesc(file_bootfleet_v1_agent, 13);
 
 /**
  * @generated from message bootfleet.v1.Failure
@@ -512,7 +569,7 @@ export type Failure = Message<"bootfleet.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 12);
+  messageDesc(file_bootfleet_v1_agent, 14);
 
 /**
  * @generated from message bootfleet.v1.Facts
@@ -580,7 +637,7 @@ export type Facts = Message<"bootfleet.v1.Facts"> & {
  * Use `create(FactsSchema)` to create a new message.
  */
 export const FactsSchema: GenMessage<Facts> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 13);
+  messageDesc(file_bootfleet_v1_agent, 15);
 
 /**
  * A host's phase, as the agent's update machine names it.
