@@ -61,7 +61,7 @@ test-powercut-full: setup ## the same at 1,000 moments, and on a disk that reord
 test-vm: setup ## real machines in QEMU: an upgrade, and two broken images
 	@vitest run --project vm
 
-test-vm-full: setup ## the same, every other broken image, and power cuts
+test-vm-full: setup ## the same, every other broken image, power cuts, and GRUB on UEFI and BIOS
 	@vitest run --project vm --project vm-full
 
 bench-engine: build ## what planning and one event cost in fleets of up to a million hosts

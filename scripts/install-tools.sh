@@ -38,14 +38,17 @@ declare -A package_of=(
   [sfdisk]=fdisk [mkfs.fat]=dosfstools [mcopy]=mtools [qemu-img]=qemu-utils [qemu-system-x86_64]=qemu-system-x86
   [mmdebstrap]=mmdebstrap [dmsetup]=dmsetup [zsh]=zsh [fish]=fish [swtpm]=swtpm [systemd-creds]=systemd
   [setfiles]=policycoreutils [matchpathcon]=selinux-utils [getfattr]=attr
+  [grub-editenv]=grub-common [mkfs.ext4]=e2fsprogs [zstd]=zstd
 )
 [[ ${1:-} != web ]] || package_of+=([chromium]=chromium)
 missing=()
 for tool in "${!package_of[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
 done
-# Firmware is no program.
+# Firmware is no program, and of GRUB's nothing is installed to a disk: these are what the tests make boot disks of.
 [[ ${1:-} == demo || -e /usr/share/OVMF/OVMF_CODE_4M.fd ]] || missing+=(ovmf)
+[[ ${1:-} == demo || -e /usr/lib/grub/i386-pc/boot.img ]] || missing+=(grub-pc-bin)
+[[ ${1:-} == demo || -e /usr/lib/grub/x86_64-efi/normal.mod ]] || missing+=(grub-efi-amd64-bin)
 if (( ${#missing[@]} )); then
   command -v apt-get >/dev/null || fail "missing ${missing[*]}, and this is not a Debian machine (no apt-get): install them by hand"
   apt_refresh

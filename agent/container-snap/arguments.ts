@@ -122,7 +122,7 @@ export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose]
   call ID -- COMMAND [ARGUMENT]…                run a command inside a copy
   diff ID ID, diff --fetch IMAGE IMAGE          packages and files that came, went or changed
   etc-diff                                      what this machine changed in /etc
-  lint (IMAGE | DIR | --fetch IMAGE) [--profile systemd-boot|tukit-grub2], lint --list
+  lint (IMAGE | DIR | --fetch IMAGE) [--profile systemd-boot|grub|tukit-grub2], lint --list
                                                 check that an image can be booted and updated
   (--fetch: of images that need not be here; they are fetched for it, and not kept)
   install to-disk IMAGE DISK [--size 10G] [--format raw|qcow2|vhd|vmdk] [--wipe]

@@ -10,6 +10,11 @@ export type MachineConfig = {
     | { kind: 'none' }
     /** `esp`: where the EFI system partition is mounted, seen from the machine's root. */
     | { kind: 'systemd-boot'; esp: string; tries: number }
+    /**
+     * `boot`: a folder on a file system that GRUB reads and writes; `config`: the folder of its grub.cfg. `unguarded`:
+     * go on where GRUB cannot count tries.
+     */
+    | { kind: 'grub'; boot: string; config: string; tries: number; unguarded: boolean }
     | { kind: 'tukit-grub2' }
   /** The machine's own; they come after the image's. */
   kernelArguments: readonly string[]
@@ -55,22 +60,37 @@ export function parseMachine(text: string, file: string): MachineConfig {
 }
 
 function parseLoader(
-  { kind, esp, tries = triesDefault }: Readonly<Record<string, unknown>>,
+  { kind, esp, boot, config, tries, unguarded = false }: Readonly<Record<string, unknown>>,
   wrong: (found: string) => SnapError,
 ): MachineConfig['loader'] {
+  const path = (name: string, value: unknown): string => {
+    if (typeof value === 'string' && value.startsWith('/')) return value
+    throw wrong(`loader.${name} is not an absolute path`)
+  }
   switch (kind) {
     case 'none':
     case 'tukit-grub2':
       return { kind }
-    case 'systemd-boot': {
-      if (typeof esp !== 'string' || !esp.startsWith('/')) throw wrong('loader.esp is not an absolute path')
-      const count = Number.isInteger(tries) ? Number(tries) : 0
-      if (count < 1 || count > 9) throw wrong('loader.tries is not a number from 1 to 9')
-      return { kind, esp, tries: count }
-    }
+    case 'systemd-boot':
+      return { kind, esp: path('esp', esp), tries: parseTries(tries, wrong) }
+    case 'grub':
+      if (typeof unguarded !== 'boolean') throw wrong('loader.unguarded is neither true nor false')
+      return {
+        kind,
+        boot: path('boot', boot),
+        config: path('config', config),
+        tries: parseTries(tries, wrong),
+        unguarded,
+      }
     default:
-      throw wrong(`loader.kind ${JSON.stringify(kind)} is none of none, systemd-boot, tukit-grub2`)
+      throw wrong(`loader.kind ${JSON.stringify(kind)} is none of none, systemd-boot, grub, tukit-grub2`)
   }
+}
+
+function parseTries(tries: unknown, wrong: (found: string) => SnapError): number {
+  const count = tries === undefined ? triesDefault : tries
+  if (Number.isInteger(count) && Number(count) >= 1 && Number(count) <= 9) return Number(count)
+  throw wrong('loader.tries is not a number from 1 to 9')
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

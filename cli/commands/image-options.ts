@@ -74,7 +74,7 @@ function addLooks(
     .argument('<ref>', forms)
     .addOption(
       new Option('--profile <profile>', 'how the machines start')
-        .choices(['systemd-boot', 'tukit-grub2'] as const)
+        .choices(['systemd-boot', 'grub', 'tukit-grub2'] as const)
         .default('systemd-boot' as const),
     )
     .option('--json', 'print one JSON object')

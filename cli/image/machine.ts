@@ -8,7 +8,8 @@ export type MachineOptions = {
   /** Folder for its firmware variables and its logs; one machine at a time. */
   readonly dir: string
   readonly disk: { readonly path: string; readonly format: 'raw' | 'qcow2' }
-  readonly firmware: Firmware
+  /** Null: the machine's BIOS. */
+  readonly firmware: Firmware | null
   readonly qemu: string
   readonly memoryMiB: number
   /** `tcg` works everywhere, a virtual machine without nesting included; `kvm` is many times as fast. */
@@ -32,11 +33,11 @@ export type Machine = {
 
 const graceMs = 5_000
 
-/** A UEFI machine with the disk, a serial console into a file and a network that reaches this machine at 10.0.2.2. */
+/** A machine with the disk, a serial console into a file and a network that reaches this machine at 10.0.2.2. */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const variables = join(options.dir, 'firmware-variables.fd')
   const consolePath = join(options.dir, 'console.log')
-  await copyFile(options.firmware.variables, variables)
+  if (options.firmware !== null) await copyFile(options.firmware.variables, variables)
   const child = await start(options.qemu, qemuArguments(options, { variables, consolePath }), {
     env: {},
     logPath: join(options.dir, 'qemu.log'),
@@ -66,8 +67,7 @@ export function qemuArguments(options: MachineOptions, files: Files): string[] {
     // In software a second CPU costs more than it gives, and now and then OVMF waits for it for ever after a reboot.
     ['-smp', accelerator === 'kvm' ? '2' : '1'],
     ['-m', String(memoryMiB)],
-    ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${quoted(firmware.code)}`],
-    ['-drive', `if=pflash,format=raw,unit=1,file=${quoted(files.variables)}`],
+    ...(firmware === null ? [] : flash(firmware, files)),
     // Discards reach the file, so that it stays sparse. The guest's flushes need not outlive a crash of this machine.
     ['-drive', `if=virtio,format=${disk.format},cache=unsafe,discard=unmap,file=${quoted(disk.path)}`],
     ['-netdev', `user,id=network${network.join('')}`],
@@ -79,6 +79,13 @@ export function qemuArguments(options: MachineOptions, files: Files): string[] {
     options.onReboot === 'end' ? ['-no-reboot'] : [],
   ]
   return pairs.flat()
+}
+
+function flash({ code }: Firmware, { variables }: Files): readonly (readonly string[])[] {
+  return [
+    ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${quoted(code)}`],
+    ['-drive', `if=pflash,format=raw,unit=1,file=${quoted(variables)}`],
+  ]
 }
 
 /** QEMU's way to write a comma in a value. */

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SnapError } from '../errors.ts'
 import type { EntryName } from './entry-name.ts'
@@ -6,28 +6,34 @@ import { entryBase, hexDigitsMin, parseEntryName, unfinishedSuffix } from './ent
 import type { EntryText } from './entry-text.ts'
 import { parseEntry } from './entry-text.ts'
 import type { EspDisk } from './esp-disk.ts'
+import type { KernelPlace } from './kernel-files.ts'
+import { kernelsFolder } from './kernel-files.ts'
 import type { BootDeployment } from './loader.ts'
+import { namesIn } from './names.ts'
 
 /** An EFI system partition, wherever it is mounted. */
-export type Esp = {
-  directory: string
+export type Esp = KernelPlace & {
   /** Where the loader reads its entries. */
   entries: string
-  /** Where our kernels are. */
-  kernels: string
-  disk: EspDisk
 }
 
 export function openEsp(directory: string, disk: EspDisk): Esp {
+  const entries = join(directory, 'loader/entries')
   return {
     directory,
-    entries: join(directory, 'loader/entries'),
+    name: 'the EFI system partition',
+    entries,
     kernels: join(directory, kernelsFolder),
     disk,
+    // Those made by hand included.
+    entryTexts: async () =>
+      Promise.all(
+        (await namesIn(entries))
+          .filter((name) => !name.endsWith(unfinishedSuffix))
+          .map(async (name) => readFile(join(entries, name), 'latin1')),
+      ),
   }
 }
-
-export const kernelsFolder = 'bootfleet'
 
 /** Files written where the ESP ought to be mounted would be seen by no loader. */
 export async function requireEsp(esp: Esp): Promise<void> {
@@ -113,11 +119,4 @@ export async function removeEntries(esp: Esp, files: readonly EntryFile[]): Prom
   if (files.length === 0) return
   for (const { file } of files) await esp.disk.remove(join(esp.entries, file))
   await esp.disk.sync(esp.entries)
-}
-
-export async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw new SnapError('storage-failed', `read ${folder}: ${error.message}`, { cause: error })
-  })
 }

@@ -13,10 +13,13 @@ export type BootDeployment = {
   kernelArguments?: readonly string[]
 }
 
-/** What the loader has of a deployment. `left` and `done` are null in an entry that is not counted. */
+/**
+ * What the loader has of a deployment. `counted` is one on trial; `triesLeft` and `triesDone` are null where nothing
+ * counts its boots.
+ */
 export type BootEntry = {
   deploymentId: string
-  /** File name on the ESP. */
+  /** Its name for people: on the ESP a file's, in GRUB the id of its menu entry. */
   file: string
   kind: 'staged' | 'counted' | 'good' | 'bad'
   triesLeft: number | null
@@ -45,7 +48,9 @@ export type KnownDeployment = BootDeployment & {
  * returns. Methods throw SnapError; nothing but `activate` changes what boots next.
  */
 export type Loader = {
-  kind: 'none' | 'systemd-boot' | 'tukit-grub2'
+  kind: 'none' | 'systemd-boot' | 'grub' | 'tukit-grub2'
+  /** What decides which deployment boots: the loader's own entries, or the btrfs default subvolume. */
+  commitPoint: 'entry' | 'default'
   /** Puts kernel and initrd in place and writes the entry under a name that the loader ignores. */
   stage: (deployment: BootDeployment) => Promise<void>
   /** The commit point, where the loader decides what boots. */
@@ -64,6 +69,7 @@ export type Loader = {
 /** A machine whose btrfs default alone decides: a container host, a sysroot. */
 export const noLoader: Loader = {
   kind: 'none',
+  commitPoint: 'default',
   stage: async () => {},
   activate: async () => {},
   markBad: async () => {},

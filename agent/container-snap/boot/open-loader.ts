@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { SnapError } from '../errors.ts'
 import { run } from '../exec.ts'
 import type { MachineConfig } from '../machine.ts'
+import { openGrub } from './grub.ts'
 import type { Loader } from './loader.ts'
 import { noLoader } from './loader.ts'
 import { openSystemdBoot } from './systemd-boot.ts'
@@ -18,6 +19,15 @@ export async function openLoader(context: Context, machine: MachineConfig): Prom
       return openSystemdBoot(context, {
         espDirectory: join(context.paths.sysroot, loader.esp),
         tries: loader.tries,
+        rootUuid: async () => fileSystemUuid(context),
+        kernelArguments,
+      })
+    case 'grub':
+      return openGrub(context, {
+        bootDirectory: join(context.paths.sysroot, loader.boot),
+        configDirectory: join(context.paths.sysroot, loader.config),
+        tries: loader.tries,
+        unguarded: loader.unguarded,
         rootUuid: async () => fileSystemUuid(context),
         kernelArguments,
       })

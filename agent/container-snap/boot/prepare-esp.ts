@@ -3,8 +3,8 @@ import { basename, join } from 'node:path'
 import type { Context } from '../context.ts'
 import { SnapError } from '../errors.ts'
 import { hashFile, openEspDisk } from './esp-disk.ts'
-import { kernelsFolder } from './esp.ts'
 import { resolveInside } from './inside-root.ts'
+import { kernelsFolder } from './kernel-files.ts'
 
 const programs: Readonly<Record<string, string>> = { x64: 'x64', arm64: 'aa64' }
 

@@ -4,9 +4,10 @@ import { countedFile, goodFile, stagedFile, unfinishedSuffix } from './entry-nam
 import type { EntryText } from './entry-text.ts'
 import { renderEntry } from './entry-text.ts'
 import type { EntryFile, Esp } from './esp.ts'
-import { baseOf, entriesOf, namesIn, publishEntry, readEntryFiles, removeEntries } from './esp.ts'
+import { baseOf, entriesOf, publishEntry, readEntryFiles, removeEntries } from './esp.ts'
 import { kernelIsThere, removeUnusedKernels } from './kernel-files.ts'
 import type { BootDeployment, KnownDeployment } from './loader.ts'
+import { namesIn } from './names.ts'
 
 export type RepairTools = {
   /** Puts the kernel in place and says what the entry is; its activation is 0. */

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import type { EntryOptions } from './entry-content.ts'
@@ -29,6 +30,7 @@ export function openSystemdBoot(context: Pick<Context, 'signal'>, options: Syste
     composeEntry(esp, options, deployment)
   return {
     kind: 'systemd-boot',
+    commitPoint: 'entry',
     stage: async (deployment) => {
       await requireEsp(esp)
       const text = renderEntry(await compose(deployment))
@@ -68,6 +70,7 @@ export function openSystemdBoot(context: Pick<Context, 'signal'>, options: Syste
 async function composeEntry(esp: Esp, options: EntryOptions, deployment: BootDeployment): Promise<EntryText> {
   const described = await describeEntry(deployment, options)
   const kernel = await findKernel(deployment.root)
+  await mkdir(esp.entries, { recursive: true })
   return { ...described, ...(await placeKernel(esp, kernel, `stage ${deployment.id}`)), activation: 0 }
 }
 

@@ -80,7 +80,7 @@ async function isFolder(target: string): Promise<boolean> {
 
 async function machineProfile(context: Context): Promise<Profile> {
   const { loader } = await readMachine(context.paths)
-  return loader.kind === 'tukit-grub2' ? 'tukit-grub2' : 'systemd-boot'
+  return loader.kind === 'none' ? 'systemd-boot' : loader.kind
 }
 
 type Outcome = { target: string; profile: Profile; findings: readonly Finding[]; errors: number }

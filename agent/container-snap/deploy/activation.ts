@@ -16,7 +16,7 @@ export type Activated = { activation: number | null; view: View }
 
 /**
  * Makes a deployment what boots next. Data before pointer, intent before commit point, and the caller's reboot after
- * all of it: with systemd-boot the entry's new name is the commit point, with no loader of ours the default subvolume.
+ * all of it: where entries decide, the change of them is the commit point, else the default subvolume.
  */
 export async function activateSnapshot(
   context: Context,
@@ -86,7 +86,7 @@ async function requireBootable(
 /** A copy that `deploy` did not make, or one whose entry is lost, gets kernel and entry on the way. */
 async function stageBare(context: Context, loader: Loader, view: View, snapshot: Snapshot): Promise<View> {
   const staged = (recordOf(view, snapshot)?.stagedAt ?? null) !== null
-  if (staged && (loader.kind !== 'systemd-boot' || (await hasEntry(loader, snapshot)))) return view
+  if (staged && (loader.commitPoint === 'default' || (await hasEntry(loader, snapshot)))) return view
   await syncFileSystem(context, snapshot.path)
   await loader.stage(await bootDeployment(view, snapshot))
   if (staged) return view

@@ -1,7 +1,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Depot, LoaderKind, Machine } from '../testing/machine.ts'
+import type { Depot, Machine } from '../testing/machine.ts'
 import { openDepot, openMachine } from '../testing/machine.ts'
 
 type Repaired = { done: readonly string[] }
@@ -31,7 +31,7 @@ const activateSteps = [
 /** Between the others nothing changes that a boot could see; test/powercut cuts at all of them. */
 const bootSteps = activateSteps.filter(({ step }) => !step.endsWith('-synced'))
 
-describe.each(loaders)('with the loader %s, a crash', (kind: LoaderKind) => {
+describe.each(loaders)('with the loader %s, a crash', (kind) => {
   let depot: Depot
   let machine: Machine
   beforeAll(async () => {

@@ -42,7 +42,7 @@ async function record(repair: Repair, view: View, line: string | null): Promise<
 /** Whether the last activation got past its commit point. */
 function isCommitted({ loader, view, entries }: Repair, activated: Snapshot): boolean {
   const activation = view.ledger.activating?.activation
-  if (loader.kind !== 'systemd-boot') return view.inventory.defaultId === activated.subvolume.id
+  if (loader.commitPoint === 'default') return view.inventory.defaultId === activated.subvolume.id
   return entries.some(
     (entry) =>
       entry.deploymentId === activated.id && entry.kind !== 'staged' && entry.activation === activation,
@@ -110,7 +110,10 @@ async function giveUp(repair: Repair, activated: Snapshot): Promise<Repair> {
 function evidenceOf(entry: BootEntry | undefined): string {
   if (entry === undefined) return 'something else was booted'
   if (entry.triesDone === 0) return `entry ${entry.file} was not tried, another was booted`
-  if (entry.triesDone === null) return `entry ${entry.file} is good, another was booted`
+  if (entry.triesDone === null) {
+    const state = entry.kind === 'good' ? 'is good' : 'is not counted'
+    return `entry ${entry.file} ${state}, another was booted`
+  }
   const tries = entry.triesDone === 1 ? '1 try' : `${entry.triesDone} tries`
   return `entry ${entry.file} after ${tries}, ${entry.triesLeft ?? 0} left`
 }
@@ -156,7 +159,7 @@ async function followBoot(repair: Repair): Promise<Repair> {
   const next = defaultSnapshot(view)
   if (current === null || current.id === next?.id || recordOf(view, current)?.bad != null) return repair
   const wished =
-    loader.kind === 'systemd-boot' ? view.ledger.activating !== null : recordOf(view, next)?.bad == null
+    loader.commitPoint === 'entry' ? view.ledger.activating !== null : recordOf(view, next)?.bad == null
   if (wished && activatedSnapshot(view)?.id !== current.id) return repair
   const followed = await makeDefault(context, view, current)
   const line = `made ${current.id}, which runs, the default; it was ${next?.id ?? 'none of ours'}`

@@ -2,16 +2,23 @@ import { parseKernelArguments } from '../boot/kernel-arguments.ts'
 import { findKernel, kernelVersions } from '../boot/kernel.ts'
 import { SnapError } from '../errors.ts'
 import { programPath } from './programs.ts'
-import type { Rule } from './rule.ts'
+import type { Profile, Rule } from './rule.ts'
 import { errorEverywhere, warningEverywhere } from './rule.ts'
 import type { Tree } from './tree.ts'
 import { readText } from './tree.ts'
+
+/** Where the loader's file system is mounted. */
+const loaderFolders: Readonly<Record<Profile, readonly string[]>> = {
+  'systemd-boot': ['efi'],
+  grub: ['boot'],
+  'tukit-grub2': [],
+}
 
 /** What the machine needs to get from the loader to a mounted root. */
 export const bootRules: readonly Rule[] = [
   {
     id: 'initrd',
-    severity: { 'systemd-boot': 'error' },
+    severity: { 'systemd-boot': 'error', grub: 'error' },
     description: 'the kernel and its initrd are files with content, the initrd beside it or in /boot',
     check: async (tree) => {
       // How many kernels there are is told by a rule of its own.
@@ -63,7 +70,7 @@ export const bootRules: readonly Rule[] = [
   },
   {
     id: 'kernel-arguments',
-    severity: { 'systemd-boot': 'error' },
+    severity: { 'systemd-boot': 'error', grub: 'error' },
     description: '/usr/lib/bootc/kargs.d/*.toml can be read',
     check: async (tree) => {
       const folder = 'usr/lib/bootc/kargs.d'
@@ -92,11 +99,10 @@ export const bootRules: readonly Rule[] = [
   {
     id: 'directories',
     severity: errorEverywhere,
-    description: '/dev /proc /sys /run /tmp /var /etc are there, with systemd-boot /efi too',
+    description: '/dev /proc /sys /run /tmp /var /etc are there, with systemd-boot /efi too, with grub /boot',
     check: async (tree, profile) => {
       const needed = ['dev', 'proc', 'sys', 'run', 'tmp', 'var', 'etc']
-      const all = profile === 'systemd-boot' ? [...needed, 'efi'] : needed
-      const missing = await missingFolders(tree, all)
+      const missing = await missingFolders(tree, [...needed, ...loaderFolders[profile]])
       return missing.length === 0 ? [] : [`no folder ${missing.join(' ')}; mkdir in the image`]
     },
   },

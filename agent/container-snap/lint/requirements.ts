@@ -34,7 +34,7 @@ export const requirements: readonly Rule[] = [
   },
   {
     id: 'snapper',
-    severity: { 'systemd-boot': 'warning', 'tukit-grub2': 'error' },
+    severity: { 'systemd-boot': 'warning', grub: 'warning', 'tukit-grub2': 'error' },
     description: "snapper is not installed: tukit would use it in container-snap's place",
     check: async (tree) => {
       const path = await programPath(tree, 'snapper')
@@ -98,7 +98,7 @@ export const requirements: readonly Rule[] = [
   },
   {
     id: 'boot-loader',
-    severity: errorEverywhere,
+    severity: { 'systemd-boot': 'error', 'tukit-grub2': 'error' },
     description: "systemd-boot's EFI program; with tukit-grub2, grub2-mkconfig and pbl",
     check: async (tree, profile) => {
       switch (profile) {
@@ -110,6 +110,9 @@ export const requirements: readonly Rule[] = [
                 'no /usr/lib/systemd/boot/efi/systemd-boot*.efi; install systemd-boot (Debian: systemd-boot-efi)',
               ]
         }
+        // The machine has its own.
+        case 'grub':
+          return []
         case 'tukit-grub2': {
           const missing = await missingPrograms(tree, ['grub2-mkconfig', 'pbl'])
           return missing.length === 0

@@ -1,6 +1,6 @@
 import type { Tree } from './tree.ts'
 
-export const profiles = ['systemd-boot', 'tukit-grub2'] as const
+export const profiles = ['systemd-boot', 'grub', 'tukit-grub2'] as const
 /** How the machines that boot the image start it. */
 export type Profile = (typeof profiles)[number]
 export type Severity = 'error' | 'warning'
@@ -16,5 +16,9 @@ export type Rule = {
 
 export type Finding = { rule: string; severity: Severity; message: string }
 
-export const errorEverywhere = { 'systemd-boot': 'error', 'tukit-grub2': 'error' } as const
-export const warningEverywhere = { 'systemd-boot': 'warning', 'tukit-grub2': 'warning' } as const
+export const errorEverywhere = { 'systemd-boot': 'error', grub: 'error', 'tukit-grub2': 'error' } as const
+export const warningEverywhere = {
+  'systemd-boot': 'warning',
+  grub: 'warning',
+  'tukit-grub2': 'warning',
+} as const

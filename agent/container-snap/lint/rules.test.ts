@@ -55,6 +55,7 @@ describe('a sound system', () => {
     const withoutGrub = { 'usr/sbin/grub2-mkconfig': null, 'usr/sbin/pbl': null, 'usr/bin/dracut': null }
     expect(await lines({ ...withoutTukit, ...withoutGrub, '.snapshots/': null })).toEqual([])
     const withoutSystemdBoot = { 'usr/lib/systemd/boot/efi/systemd-bootx64.efi': null, 'efi/': null }
+    expect(await lines({ ...withoutTukit, ...withoutGrub, ...withoutSystemdBoot }, 'grub')).toEqual([])
     const withoutInitrd = { [`boot/initrd.img-${kernelVersion}`]: null }
     expect(await lines({ ...withoutSystemdBoot, ...withoutInitrd }, 'tukit-grub2')).toEqual([])
   })
@@ -187,9 +188,21 @@ const tukitGrub2: Row[] = [
   ['error dracut: no dracut', { 'usr/bin/dracut': null }],
   ['warning mount-points: no folder /.snapshots;', { '.snapshots/': null }],
 ]
+const grub: Row[] = [
+  [
+    'error directories: no folder /boot;',
+    {
+      [`boot/vmlinuz-${kernelVersion}`]: null,
+      [`boot/initrd.img-${kernelVersion}`]: null,
+      [`${modules}/vmlinuz`]: 'kernel',
+      [`${modules}/initrd`]: 'initrd',
+    },
+  ],
+]
 const cases = [
   ...profiles.flatMap((profile) => both.map((row) => [profile, ...row] as const)),
   ...systemdBoot.map((row) => ['systemd-boot', ...row] as const),
+  ...grub.map((row) => ['grub', ...row] as const),
   ...tukitGrub2.map((row) => ['tukit-grub2', ...row] as const),
 ]
 

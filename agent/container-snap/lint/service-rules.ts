@@ -36,7 +36,7 @@ export const serviceRules: readonly Rule[] = [
   },
   {
     id: 'container-snap-units',
-    severity: { 'systemd-boot': 'warning' },
+    severity: { 'systemd-boot': 'warning', grub: 'warning' },
     description:
       'the services that make the root read-only and repair after a fallback are there and enabled',
     check: async (tree) => {

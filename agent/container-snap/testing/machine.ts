@@ -4,6 +4,7 @@ import type { Status } from '../commands/status-view.ts'
 import type { Ledger } from '../ledger.ts'
 import type { MachineConfig } from '../machine.ts'
 import { chooseSubvolume } from './firmware.ts'
+import { openGrubMachine, writeGrubConfig } from './grub-machine.ts'
 import type { Outcome, Program } from './program.ts'
 import { openProgram } from './program.ts'
 import type { Files, Registry } from './registry.ts'
@@ -33,6 +34,7 @@ function bootableTree(version: string): Files {
     'etc/vendor.conf': `vendor=${version}\n`,
     'etc/local.conf': 'as shipped\n',
     'efi/': '',
+    'boot/': '',
   }
 }
 
@@ -71,10 +73,24 @@ export type Machine = {
 
 const machineTries = 3
 
-export type LoaderKind = 'none' | 'systemd-boot'
+export type LoaderKind = MachineConfig['loader']['kind'] & ('none' | 'systemd-boot' | 'grub')
+
+function loaderConfig(kind: LoaderKind): MachineConfig['loader'] {
+  const tries = machineTries
+  switch (kind) {
+    case 'none':
+      return { kind }
+    case 'systemd-boot':
+      return { kind, esp: '/efi', tries }
+    case 'grub':
+      return { kind, boot: '/boot', config: '/boot/grub', tries, unguarded: false }
+  }
+}
 
 export async function openMachine(depot: Depot, kind: LoaderKind): Promise<Machine> {
-  const sysroot = await openSysroot(320, kind === 'none' ? ['var'] : ['var', 'efi'])
+  const grub = kind === 'grub' ? await openGrubMachine() : null
+  const own = kind === 'systemd-boot' ? ['var', 'efi'] : ['var']
+  const sysroot = await openSysroot(320, own, grub === null ? {} : { boot: grub.device })
   const at = ['--sysroot', sysroot.directory]
   const value = (...args: string[]): Promise<string> => depot.program.value(...at, ...args)
   const json = async <T>(...args: string[]): Promise<T> => JSON.parse(await value(...args, '--json')) as T
@@ -84,14 +100,17 @@ export async function openMachine(depot: Depot, kind: LoaderKind): Promise<Machi
   }
   const imageIds = { 1: await pull('1'), 2: await pull('2'), 3: await pull('3') }
   if (kind === 'systemd-boot') await mkdir(join(sysroot.directory, 'efi/loader/entries'), { recursive: true })
+  if (kind === 'grub') await writeGrubConfig(join(sysroot.directory, 'boot/grub'))
   await mkdir(join(sysroot.directory, 'etc'))
-  const loader: MachineConfig['loader'] =
-    kind === 'none' ? { kind } : { kind, esp: '/efi', tries: machineTries }
-  const config: MachineConfig = { version: 1, loader, kernelArguments: [] }
+  const config: MachineConfig = { version: 1, loader: loaderConfig(kind), kernelArguments: [] }
   await writeFile(join(sysroot.store, 'machine.json'), JSON.stringify(config))
+  const choose = async (): Promise<string> =>
+    grub === null
+      ? chooseSubvolume(join(sysroot.directory, 'efi'))
+      : grub.chooseSubvolume(join(sysroot.directory, 'boot'))
   const boot = async (): Promise<void> => {
     if (kind === 'none') return sysroot.reboot()
-    const name = await chooseSubvolume(join(sysroot.directory, 'efi'))
+    const name = await choose()
     return sysroot.rebootTo(join(sysroot.store, 'snapshots/btrfs/subvolumes', name))
   }
   const first = await value('deploy', '--etc-base', join(sysroot.directory, 'etc'), imageIds[1])
@@ -115,12 +134,15 @@ export async function openMachine(depot: Depot, kind: LoaderKind): Promise<Machi
     boot,
     bootInVain: async () => {
       for (let left = machineTries; left > 0; left -= 1) {
-        await chooseSubvolume(join(sysroot.directory, 'efi'))
+        await choose()
       }
       await boot()
     },
     status: async () => json<Status>('status'),
     ledger: async () => readLedger(sysroot.store),
-    close: sysroot.close,
+    close: async () => {
+      await sysroot.close()
+      await grub?.close()
+    },
   }
 }

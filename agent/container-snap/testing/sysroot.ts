@@ -6,7 +6,8 @@ import { execa } from 'execa'
 
 /**
  * A machine's disk as a loop file: DIR is a mount of the default subvolume, `@var` is mounted at DIR/var. There is no
- * vfat everywhere, so where an ESP is wanted it is a subvolume too, `@efi` at DIR/efi.
+ * vfat everywhere, so where an ESP is wanted it is a subvolume too, `@efi` at DIR/efi; other file systems are mounted
+ * from devices that the caller has.
  */
 export type Sysroot = {
   directory: string
@@ -20,7 +21,11 @@ export type Sysroot = {
   close: () => Promise<void>
 }
 
-export async function openSysroot(sizeMiB = 320, own: readonly string[] = ['var']): Promise<Sysroot> {
+export async function openSysroot(
+  sizeMiB = 320,
+  own: readonly string[] = ['var'],
+  others: Readonly<Record<string, string>> = {},
+): Promise<Sysroot> {
   const base = await mkdtemp(join(tmpdir(), 'container-snap-sysroot-'))
   const file = join(base, 'disk.img')
   const directory = join(base, 'root')
@@ -29,29 +34,25 @@ export async function openSysroot(sizeMiB = 320, own: readonly string[] = ['var'
   await truncate(file, sizeMiB * 1024 * 1024)
   await execa('mkfs.btrfs', ['--quiet', file])
   const device = (await execa('losetup', ['--find', '--show', file])).stdout
+  const parts = [
+    ...own.map((name) => ({ point: join(directory, name), from: ['-o', `subvol=@${name}`, device] })),
+    ...Object.entries(others).map(([name, other]) => ({ point: join(directory, name), from: [other] })),
+  ]
   const mountOwn = async (): Promise<void> => {
-    for (const name of own) {
-      await execa('mount', ['-o', `subvol=@${name}`, device, join(directory, name)])
-    }
+    for (const { point, from } of parts) await execa('mount', [...from, point])
   }
   const mount = async (...options: readonly string[]): Promise<void> => {
     await execa('mount', [...options, device, directory])
     await mountOwn()
   }
   const unmount = async (): Promise<void> => {
-    for (const name of own) {
-      const point = join(directory, name)
-      const mounted = (await execa('findmnt', ['--mountpoint', point], { reject: false })).exitCode === 0
-      if (mounted) await execa('umount', [point])
-    }
+    for (const { point } of parts) await unmountIfMounted(point)
     await execa('umount', [directory])
     await untilGone(device)
   }
   await execa('mount', [device, directory])
-  for (const name of own) {
-    await execa('btrfs', ['subvolume', 'create', join(directory, `@${name}`)])
-    await mkdir(join(directory, name))
-  }
+  for (const name of own) await execa('btrfs', ['subvolume', 'create', join(directory, `@${name}`)])
+  for (const { point } of parts) await mkdir(point)
   await mountOwn()
   return {
     directory,
@@ -74,6 +75,11 @@ export async function openSysroot(sizeMiB = 320, own: readonly string[] = ['var'
       await rm(base, { recursive: true, force: true })
     },
   }
+}
+
+async function unmountIfMounted(point: string): Promise<void> {
+  const mounted = (await execa('findmnt', ['--mountpoint', point], { reject: false })).exitCode === 0
+  if (mounted) await execa('umount', [point])
 }
 
 /** A program in a mount namespace of its own keeps the file system mounted for as long as it lives: that is no reboot. */
