@@ -219,13 +219,11 @@ export type Event =
 
 export type Work =
   | { readonly kind: 'pull'; readonly image: Image; readonly maxBytes: number }
-  | {
+  | (Pick<AcceptedPlan, 'image' | 'kernelArguments'> & {
       readonly kind: 'stage'
-      readonly image: Image
       readonly maxBytes: number
       readonly lint: LintPolicy | null
-      readonly kernelArguments?: readonly string[]
-    }
+    })
   | { readonly kind: 'activate'; readonly deploymentId: string }
   | { readonly kind: 'reboot' }
   | {
