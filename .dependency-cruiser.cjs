@@ -78,7 +78,7 @@ module.exports = {
     {
       name: 'agent-knows-container-snap-only-as-a-process',
       severity: 'error',
-      from: { path: '^agent/(?!container-snap/)', pathNot: '\\.test\\.ts$' },
+      from: { path: '^agent/(?!container-snap/)', pathNot: '\\.test\\.ts$|^agent/adopt/testing/' },
       to: { path: '^agent/container-snap/' },
     },
     ...adapters('controller', [

@@ -1,7 +1,7 @@
 # The two commands of the README are `make demo` and `make test`; each installs what is missing first.
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
-.PHONY: help setup build agent-image deb demo test coverage test-web test-host test-mutation test-fuzz fuzz test-simulation soak test-powercut test-powercut-full test-vm test-vm-full bench-host bench-engine bench-trust bench-dashboard bench-start bench-status bench check generate format clean
+.PHONY: help setup build agent-image deb demo test coverage test-web test-host test-adopt test-mutation test-fuzz fuzz test-simulation soak test-powercut test-powercut-full test-vm test-vm-full bench-host bench-engine bench-trust bench-dashboard bench-start bench-status bench check generate format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ test-web: ## the web page in Chromium, which is installed if it is missing; WEB_
 
 test-host: setup ## container-snap on real btrfs file systems
 	@vitest run --project host
+
+test-adopt: setup ## `bootfleet-agent adopt` on disks laid out as distributions do it
+	@vitest run --project unit --project adopt agent/adopt
 
 test-mutation: setup ## take each check of what hosts accept away, and see that a test misses it
 	@node scripts/mutate-accept.mjs

@@ -18,7 +18,7 @@ export default defineConfig({
             '{proto,trust,controller,agent,cli}/**/*.test.ts',
             'test/{architecture,documents}.test.ts',
           ],
-          exclude: ['agent/container-snap/**', '**/node_modules/**'],
+          exclude: ['agent/container-snap/**', 'agent/adopt/{adoption,guide}.test.ts', '**/node_modules/**'],
           setupFiles,
           testTimeout: 120_000,
           expect: patient,
@@ -34,6 +34,16 @@ export default defineConfig({
           testTimeout: 180_000,
           expect: patient,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'adopt',
+          include: ['agent/adopt/{adoption,guide}.test.ts'],
+          setupFiles,
+          // The programs run a hundred times on disks that are made for it.
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
         },
       },
       {

@@ -166,7 +166,7 @@ export function parseConfig(text: string, origin: string): AgentConfig {
 }
 
 /** Where the tools below container-snap look for registries and credentials. */
-function registryEnvironment(): Record<string, string> {
+export function registryEnvironment(): Record<string, string> {
   const names = [
     'HOME',
     'XDG_RUNTIME_DIR',

@@ -8,6 +8,7 @@ export const CONSEQUENCES: Readonly<Record<AgentErrorCode, Consequence>> = {
   EnrolRefused: 'Stall',
   ControllerAway: 'Retry',
   ConfigInvalid: 'Stall',
+  AdoptRefused: 'Stall',
   IdentityInvalid: 'Stall',
   StateUnwritable: 'Stall',
   PlansLost: 'Stall',

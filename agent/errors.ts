@@ -6,6 +6,7 @@ export type AgentErrorCode =
   | 'IdentityInvalid'
   | 'StateUnwritable'
   | 'PlansLost'
+  | 'AdoptRefused'
   | 'InspectFailed'
   | 'DownloadFailed'
   | 'DownloadTooLarge'

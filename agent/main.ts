@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
 import { destination, pino } from 'pino'
+import { adopt } from './adopt/command.ts'
+import type { AdoptOptions } from './adopt/command.ts'
 import { startAgent } from './agent.ts'
-import { loadConfig } from './config.ts'
+import { loadConfig, registryEnvironment } from './config.ts'
 import type { AgentConfig } from './config.ts'
 import { AgentError } from './errors.ts'
 import { enrol } from './joining/enrol.ts'
@@ -23,6 +25,8 @@ usage:
                                       ask to be enrolled, and wait until somebody agrees
   bootfleet-agent uninstall [--purge] disable the agent, and leave a machine that boots what it runs;
                                       --purge removes keys, plans and configuration too
+  bootfleet-agent adopt (--dry-run | --approve FINGERPRINT) IMAGE
+                                      move a machine that runs already to an image, and back; adopt --help
   bootfleet-agent --version
   bootfleet-agent --help
 
@@ -35,6 +39,12 @@ const CONFIG_PATH = '/etc/bootfleet/agent.yaml'
 const AGENT_WITHIN_SECONDS = '300'
 const ENROL_WAIT = '1h'
 const LOCAL_COMMANDS = ['status', 'why', 'check', 'health'] as const satisfies readonly LocalCommand[]
+
+/** `adopt` has options of its own. */
+async function start(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2)
+  return first === 'adopt' ? adopt(rest, adoptOptions()) : main()
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -102,6 +112,15 @@ async function remove(configPath: string, { purge }: { readonly purge: boolean }
   return 0
 }
 
+function adoptOptions(): AdoptOptions {
+  return {
+    env: registryEnvironment(),
+    programPath: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+    say: (line) => void process.stdout.write(`${line}\n`),
+    signal: stopSignal(),
+  }
+}
+
 async function tell(command: LocalCommand, config: AgentConfig, agentWithinMs: number): Promise<number> {
   const { lines, exitCode } = await answer(command, { config, agentWithinMs, signal: stopSignal() })
   process.stdout.write(lines.map((line) => `${line}\n`).join(''))
@@ -138,4 +157,4 @@ function report(error: unknown): number {
   return wrongUse ? 2 : 1
 }
 
-process.exit(await main().catch(report))
+process.exit(await start().catch(report))

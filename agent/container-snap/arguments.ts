@@ -17,6 +17,7 @@ const options = {
   'if-exists': { type: 'boolean' },
   cascade: { type: 'boolean' },
   'etc-base': { type: 'string' },
+  etc: { type: 'string' },
   bad: { type: 'string' },
   profile: { type: 'string' },
   list: { type: 'boolean' },
@@ -69,7 +70,7 @@ const rules = {
   delete: { positionals: [0, 0], options: ['id', 'url', 'if-exists', 'cascade'] },
   'create-snapshot': { positionals: [1, 1], options: [] },
   status: { positionals: [0, 0], options: [] },
-  deploy: { positionals: [1, 1], options: ['etc-base', 'karg'] },
+  deploy: { positionals: [1, 1], options: ['etc-base', 'etc', 'karg'] },
   activate: { positionals: [1, 1], options: [] },
   rollback: { positionals: [0, 1], options: ['bad'] },
   bless: { positionals: [0, 1], options: [] },
@@ -111,8 +112,9 @@ export const usage = `usage: container-snap [--sysroot DIR] [--json] [--verbose]
   delete (--id ID | --url NAME) [--if-exists] [--cascade]
   status                                        all of it
 
-  deploy [--etc-base IMAGE|DIR] [--karg ARGUMENT]… IMAGE
+  deploy [--etc-base IMAGE|DIR [--etc DIR]] [--karg ARGUMENT]… IMAGE
                                                 make a deployment of an image, with this machine's /etc
+                                                (--etc: with DIR in its place)
   activate ID                                   make a deployment what boots next, on trial
   bless [ID]                                    it (or what runs) has proven itself
   rollback [--bad REASON] [ID]                  back to the last one that has proven itself, or to ID

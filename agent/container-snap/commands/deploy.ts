@@ -14,17 +14,28 @@ import { changeStore } from '../store/session.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
 import { currentSnapshot } from '../store/snapshots.ts'
 
-export type DeployOptions = { etcBase: string | undefined; kernelArguments: readonly string[] }
+export type DeployOptions = {
+  etcBase: string | undefined
+  /** Taken in place of this machine's /etc; with a base only. */
+  etc: string | undefined
+  kernelArguments: readonly string[]
+}
 
 export async function deploy(
   context: Context,
   image: string,
-  { etcBase, kernelArguments }: DeployOptions,
+  { etcBase, etc, kernelArguments }: DeployOptions,
 ): Promise<string> {
+  const local = await localFor(context, { etcBase, etc })
   const { record, conflicts } = await changeStore(context, async (view) => {
     const base = await baseFor(view, etcBase)
     const isGiven = etcBase !== undefined
-    return deployImage(context, view, imageOf(view, image, 'deploy'), { base, isGiven, kernelArguments })
+    return deployImage(context, view, imageOf(view, image, 'deploy'), {
+      base,
+      local,
+      isGiven,
+      kernelArguments,
+    })
   })
   const { id, imageId, digest, manifestDigest } = record
   if (context.json) return jsonLine({ id, imageId, digest, manifestDigest, conflicts })
@@ -39,9 +50,13 @@ async function deployImage(
   context: Context,
   view: View,
   image: Snapshot,
-  { base, isGiven, kernelArguments }: { base: string; isGiven: boolean; kernelArguments: readonly string[] },
+  {
+    base,
+    local,
+    isGiven,
+    kernelArguments,
+  }: { base: string; local: string; isGiven: boolean; kernelArguments: readonly string[] },
 ): Promise<Deployed> {
-  const local = join(context.paths.sysroot, 'etc')
   const etc = { base, local }
   const source = `${await sourceOf(context, view, etc)}${isGiven ? givenBase : ''}`
   const there = sameDeployment(view, image, { source, kernelArguments })
@@ -50,6 +65,20 @@ async function deployImage(
     return { record: there, conflicts }
   }
   return makeDeployment(context, await loaderOf(context), view, { image, etc, source, kernelArguments })
+}
+
+async function localFor(
+  context: Context,
+  { etcBase, etc }: Pick<DeployOptions, 'etcBase' | 'etc'>,
+): Promise<string> {
+  if (etc === undefined) return join(context.paths.sysroot, 'etc')
+  if (etcBase === undefined)
+    throw new SnapError(
+      'usage',
+      `deploy --etc ${etc}: say with --etc-base what it is a change of; an empty folder puts it over the image's`,
+    )
+  if (await isDirectory(etc)) return resolve(etc)
+  throw new SnapError('not-found', `deploy --etc ${etc}: there is no such folder`)
 }
 
 /** Without a base nobody can tell what was changed here from what the old image shipped. */

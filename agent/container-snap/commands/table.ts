@@ -49,8 +49,8 @@ export const commands: Readonly<
   'create-snapshot': (context, call) => createSnapshot(context, first(call)),
   status: (context) => status(context),
   deploy: (context, call) => {
-    const { 'etc-base': etcBase, karg = [] } = call.values
-    return deploy(context, first(call), { etcBase, kernelArguments: karg })
+    const { 'etc-base': etcBase, etc, karg = [] } = call.values
+    return deploy(context, first(call), { etcBase, etc, kernelArguments: karg })
   },
   activate: (context, call) => activate(context, first(call)),
   rollback: (context, call) => rollback(context, call.positionals[0], { bad: call.values.bad }),

@@ -138,6 +138,17 @@ describe('what deploy and its companions allow', () => {
     }
     expect(await ofBase(digests[1])).toBe('changed here\n')
     expect(await ofBase(join(sysroot.directory, 'etc'))).toBe('as shipped\n')
+    const carried = join(sysroot.directory, 'var/carried')
+    await mkdir(join(carried, 'base'), { recursive: true })
+    await mkdir(join(carried, 'etc'))
+    await writeFile(join(carried, 'etc/vendor.conf'), 'carried\n')
+    const over = ['--etc-base', join(carried, 'base'), '--etc', join(carried, 'etc')]
+    const id = await program.value(...at, 'deploy', digests[1], ...over)
+    expect(await program.value(...at, 'deploy', digests[1], ...over)).toBe(id)
+    const root = await program.value(...at, 'get-root', id)
+    expect(await readFile(join(root, 'etc/vendor.conf'), 'utf8')).toBe('carried\n')
+    expect(await readFile(join(root, 'etc/local.conf'), 'utf8')).toBe('as shipped\n')
+    expect(await program.run(...at, 'deploy', digests[1], '--etc', carried)).toMatchObject({ status: 2 })
     await sysroot.close()
   })
 })
