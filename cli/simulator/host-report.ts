@@ -27,9 +27,7 @@ export function reportOf(state: State, architecture: string): HostReport {
   return {
     plan: referenceOf(state),
     phase: phases[at.phase],
-    bootedDigest: booted.current?.digest ?? null,
-    bootedManifestDigest: booted.current?.manifestDigest ?? null,
-    bootedVersion: '',
+    ...bootedOf(booted.current),
     defaultDigest: defaultOf(state),
     targetDigest: plan?.image.digest ?? null,
     bootId: booted.bootId,
@@ -38,9 +36,19 @@ export function reportOf(state: State, architecture: string): HostReport {
     architecture,
     deniedDigests: [...state.deniedDigests],
     etcConflicts: [...state.etcConflicts],
-    kernelArguments: booted.current?.kernelArguments ?? [],
     phaseEnteredAtMs: state.phaseEnteredAtMs,
     ...(state.moved !== undefined && { localMove: state.moved }),
+  }
+}
+
+function bootedOf(
+  current: State['booted']['current'],
+): Pick<HostReport, 'bootedDigest' | 'bootedManifestDigest' | 'bootedVersion' | 'kernelArguments'> {
+  return {
+    bootedDigest: current?.digest ?? null,
+    bootedManifestDigest: current?.manifestDigest ?? null,
+    bootedVersion: '',
+    kernelArguments: current?.kernelArguments ?? [],
   }
 }
 
