@@ -220,7 +220,7 @@ function otherFindings(facts: Facts): readonly Finding[] {
   return [
     ...when(facts.seLinux === 'enforcing', () => refuse('selinux-enforcing')),
     ...when(facts.seLinux === 'permissive', () =>
-      note('SELinux is permissive', 'files of deployments get no labels; the image must not enforce'),
+      note('SELinux is permissive', 'folders that are copied get no labels; the image must not enforce'),
     ),
     ...when(facts.snapper, () =>
       note(

@@ -76,7 +76,7 @@ export const REFUSALS = {
     remedy: 'give it another `graphroot` in /etc/containers/storage.conf',
   },
   'selinux-enforcing': {
-    found: 'SELinux is enforcing, and files of deployments get no labels',
+    found: 'SELinux is enforcing, and what the adoption copies and makes gets no labels',
     remedy: 'set SELINUX=permissive in /etc/selinux/config, here and in the image, and reboot',
   },
   'programs-missing': {

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { describeEntry } from './entry-content.ts'
 import { mergeArguments } from './kernel-line.ts'
-import { machineKernelArguments } from './machine-arguments.ts'
 
 const none = { image: [], host: [], machine: [] }
 
@@ -54,10 +53,9 @@ it('writes all three into the entry', async () => {
   )
 })
 
-it('carries a root on LUKS from the running kernel to the line of the next deployment', async () => {
-  const cmdline = 'BOOT_IMAGE=/vmlinuz root=/dev/mapper/root ro quiet rd.luks.name=1f4a=root console=ttyS0\n'
-  const machine = machineKernelArguments(cmdline)
+it('opens a root on LUKS as machine.json says', async () => {
   const deployment = { id: 'x-work2', imageId: 'x', number: 2, root, subvolume: '@var/x-work2' }
+  const machine = ['rd.luks.name=1f4a=root', 'console=ttyS0']
   const { options } = await describeEntry(deployment, { rootUuid: 'f00d', kernelArguments: machine })
   expect(options).toBe('root=UUID=f00d rootflags=subvol=@var/x-work2 rw rd.luks.name=1f4a=root console=ttyS0')
 })

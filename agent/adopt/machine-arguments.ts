@@ -22,7 +22,8 @@ function kernelWords(cmdline: string): readonly string[] {
 
 /** The way to the root, and to what it lies on. */
 const storage =
-  'rootdelay rootwait netroot ip ifname bond bridge vlan nameserver bootdev iscsi_firmware iscsi_initiator ' +
+  'rootdelay rootwait netroot ip ifname bond bridge vlan nameserver bootdev biosdevname net.ifnames ' +
+  'iscsi_firmware iscsi_initiator ' +
   'rd.iscsi rd.neednet rd.auto rd.timeout rd.retry dolvm domdadm dmraid zfcp.allow_lun_scan ' +
   'resume resume_offset noresume'
 /** Disks that have a key: systemd's, dracut's, Debian's and Arch's words for it. */
@@ -33,7 +34,7 @@ const consoles =
 /** What this hardware does not start without. */
 const hardware =
   'nomodeset acpi noapic nolapic pci pcie_aspm reboot clocksource tsc iommu intel_iommu amd_iommu mem memmap ' +
-  'maxcpus nr_cpus'
+  'maxcpus nr_cpus isolcpus nohz_full hugepages hugepagesz default_hugepagesz cma modprobe.blacklist'
 
 const names: ReadonlySet<string> = new Set([storage, keys, consoles, hardware].join(' ').split(' '))
 
@@ -41,7 +42,7 @@ const families = [
   /^(rd\.)?luks\./,
   /^rd\.(lvm|md|dm|multipath|iscsi|nvmf|fcoe|zfcp|dasd|znet|route|net|bootif)(\.|$)/,
   /^rd\.(driver|vconsole)\./,
-  /^(nvme|nvme_core|usb_storage|usbcore|libata|ahci|mpt3sas|megaraid_sas|i915|amdgpu|nouveau)\./,
+  /^(nvme|nvme_core|usb_storage|usbcore|libata|ahci|mpt3sas|megaraid_sas|i915|amdgpu|nouveau|snd_[a-z_]+)\./,
 ]
 
 function isMachines(name: string): boolean {
