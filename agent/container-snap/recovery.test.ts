@@ -67,7 +67,7 @@ describe('the ledger and what is really there', () => {
     'of another shape': () => '{"version":1}',
   }
   for (const [what, damage] of Object.entries(content)) {
-    test(`a ledger that is ${what} is set aside and rebuilt, with the same answers`, async () => {
+    test(`a ledger that is ${what} is set aside and rebuilt, with the same answers but who moved what boots`, async () => {
       const before = await status()
       await writeFile(ledgerFile(), damage(await readFile(ledgerFile(), 'utf8')))
       const after = await status()
@@ -75,9 +75,11 @@ describe('the ledger and what is really there', () => {
         ...one,
         current: one.current?.id,
         default: one.default?.id,
+        moved: null,
         deployments: one.deployments.map((deployment) => ({ ...deployment, createdAt: '' })),
       })
       expect(withoutTimes(after)).toEqual(withoutTimes(before))
+      expect(after.moved).toBeNull()
       for (const { createdAt } of after.deployments) {
         expect(Math.abs(Date.parse(createdAt) - Date.now())).toBeLessThan(300_000)
       }
