@@ -96,3 +96,34 @@ it('keeps of the labels of an image what a stored value has room for', () => {
   const long = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`k${index}`, '語'.repeat(999)]))
   expect(Buffer.byteLength(JSON.stringify(read(long)))).toBeLessThan(4_200)
 })
+
+it('fits into a stored value whatever all of its lists hold at once, least told first', () => {
+  const odd = '\u0001'.repeat(256)
+  const wide = '語'.repeat(256)
+  const checks = Array.from({ length: 16 }, () => ({ name: wide, detail: wide }))
+  const report = reportFromWire(
+    create(ReportSchema, {
+      phase: Phase.ROLLED_BACK,
+      deniedDigests: Array<string>(256).fill(digest),
+      health: { failedChecks: checks },
+      failure: { code: 'BootFailed', message: '語'.repeat(1024), evidence: Array<string>(32).fill(wide) },
+      etcConflicts: Array<string>(64).fill(wide),
+      kernelLine: {
+        ofHost: Array<string>(32).fill(odd),
+        arguments: Array.from({ length: 64 }, () => ({ argument: wide, source: 'image' })),
+      },
+    }),
+  )
+  expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(48 * 1024)
+  expect(report).not.toHaveProperty('kernelLine')
+  expect(report.deniedDigests).toHaveLength(256)
+  expect(report.health.failedChecks.length).toBe(16)
+})
+
+it('takes more kernel arguments than git may give, for a person may have deployed them', () => {
+  const given = Array.from({ length: 40 }, (_, index) => `a${index}=${'x'.repeat(index === 0 ? 400 : 1)}`)
+  const kernelLine = { ofHost: given, arguments: [] }
+  const report = reportFromWire(create(ReportSchema, { phase: Phase.IDLE, kernelLine }))
+  expect(report.kernelArguments).toHaveLength(33)
+  expect(report.kernelArguments?.[0]).toHaveLength(256)
+})

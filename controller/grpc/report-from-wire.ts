@@ -6,19 +6,14 @@ import { Digest } from '../../proto/plan.ts'
 import type { AgentPhase } from '../rollout/states.ts'
 import type { HostReport, ReportedSystem, SourcedArgument } from '../rollout/report.ts'
 import { ControllerError } from '../errors.ts'
+import { fitted, withinBytes } from './report-size.ts'
 
 /** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
 const shown = (lengthMax: number): z.ZodType<string, string> =>
   z.string().transform((text) => cleaned(text, lengthMax))
-/** Keeps what comes first; two whole lists fit into a stored value, whatever script they are written in. */
+/** Keeps what comes first, whatever script it is written in. */
 const shownList = (entriesMax: number): z.ZodType<string[], string[]> =>
-  z.array(shown(256)).transform((lines) => {
-    let sizeBytes = 0
-    return lines.slice(0, entriesMax).filter((line) => {
-      sizeBytes += Buffer.byteLength(JSON.stringify(line))
-      return sizeBytes <= LIST_SIZE_MAX_BYTES
-    })
-  })
+  z.array(shown(256)).transform((lines) => withinBytes(lines.slice(0, entriesMax), LIST_SIZE_MAX_BYTES))
 const LIST_SIZE_MAX_BYTES = 12 * 1024
 /** In one order whatever the order on the wire: a report that differs is stored. */
 const ShownLabels = z.record(z.string(), z.string()).transform((labels) => {
@@ -40,6 +35,7 @@ const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
 const Instant = z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number)
 const FAILED_CHECKS_MAX = 16
 const KERNEL_LINE_MAX = 64
+const LINE_SIZE_MAX_BYTES = 8 * 1024
 
 const PHASES: Readonly<Record<Phase, AgentPhase | null>> = {
   [Phase.UNSPECIFIED]: null,
@@ -118,10 +114,13 @@ const ReportFromWire = z.object({
   etcConflicts: shownList(64),
   kernelLine: z
     .object({
-      ofHost: z.array(z.string().max(KERNEL_ARGUMENT_MAX_LENGTH)).max(KERNEL_ARGUMENTS_MAX),
+      // A person may have deployed any; what was cut is still not what git gives.
+      ofHost: z
+        .array(shown(KERNEL_ARGUMENT_MAX_LENGTH))
+        .transform((given) => withinBytes(given.slice(0, KERNEL_ARGUMENTS_MAX + 1), LINE_SIZE_MAX_BYTES)),
       arguments: z
         .array(z.object({ argument: shown(256), source: shown(16) }))
-        .transform((line) => line.slice(0, KERNEL_LINE_MAX)),
+        .transform((line) => withinBytes(line.slice(0, KERNEL_LINE_MAX), LINE_SIZE_MAX_BYTES)),
     })
     .optional(),
   refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
@@ -180,14 +179,14 @@ export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
     const { facts, kernelLine, localMove, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
-    return {
+    return fitted({
       ...rest,
       ...(refused !== undefined && { refused }),
       ...(localMove !== undefined && { localMove }),
       ...lineOf(kernelLine),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       ...toldIn(facts),
-    }
+    })
   }
   const [issue] = parsed.error.issues
   throw new ControllerError(
