@@ -9,7 +9,7 @@ const words: Readonly<Record<HostCondition, string>> = conditionWords
 
 it('every condition of a host is a sentence about it', () => {
   for (const sentence of Object.values(words))
-    expect(`it ${sentence}`).toMatch(/^it (is|has|no longer|only) /)
+    expect(`it ${sentence}`).toMatch(/^it (is|has|boots|no longer|only) /)
 })
 
 it('a fleet is told with its limits, and a rollout that ended without any end to come', () => {
