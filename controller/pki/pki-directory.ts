@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openAuthority, readRequest } from '../../trust/certificate-authority.ts'
 import type { CertificateAuthority, KeyAndCertificate } from '../../trust/certificate-authority.ts'
 import { hostIdOf } from '../../proto/identity.ts'
+import { natsUserOfReturn } from '../../proto/return-subject.ts'
 import { TrustError } from '../../trust/errors.ts'
 import { ControllerError } from '../errors.ts'
 
@@ -29,10 +30,16 @@ export type Certificates = { readonly authority: string; readonly server: string
 
 /**
  * Id of the host that asks, which has the key that signed the request.
- * @throws ControllerError RequestInvalid.
+ * @throws ControllerError RequestInvalid, also for a request that was made to come back: those may be heard by anybody
+ * and sent again beside another NATS user.
  */
 export async function hostIdOfRequest(certificateRequestPem: string): Promise<string> {
-  const { publicKey } = await readRequest(certificateRequestPem).catch(refuseRequest)
+  const { publicKey, subjectName } = await readRequest(certificateRequestPem).catch(refuseRequest)
+  const [commonName = ''] = subjectName.getField('CN')
+  if (natsUserOfReturn(commonName) !== null) {
+    const found = 'the certificate request was made to come back, by a host that is enrolled'
+    throw new ControllerError('RequestInvalid', `joining: ${found}; ask with one that was made to enrol`)
+  }
   return hostIdOf(new Uint8Array(publicKey.rawData))
 }
 

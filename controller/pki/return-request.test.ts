@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { createCertificateRequest } from '../../agent/identity/certificate-request.ts'
 import { hostIdOf } from '../../proto/identity.ts'
 import { returnSubject } from '../../proto/return-subject.ts'
+import { hostIdOfRequest } from './pki-directory.ts'
 import { readReturnRequest } from './return-request.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -22,6 +23,15 @@ it.each([
 ])('is refused when it was made %s', async (_, commonName) => {
   const request = createCertificateRequest(privateKey, commonName)
   await expect(readReturnRequest(request)).rejects.toMatchObject({ code: 'RequestInvalid' })
+})
+
+it('enrols nobody when it was heard and is sent again beside another NATS user', async () => {
+  const heard = createCertificateRequest(privateKey, returnSubject(createUser().getPublicKey()))
+  await expect(hostIdOfRequest(heard)).rejects.toMatchObject({
+    code: 'RequestInvalid',
+    message: expect.stringContaining('was made to come back') as string,
+  })
+  expect(await hostIdOfRequest(createCertificateRequest(privateKey, hostId))).toBe(hostId)
 })
 
 it('is refused when it was changed after it was signed', async () => {
