@@ -45,12 +45,8 @@ export function openHostJoins(
       term: () => leading().term,
     }),
     inTurn: openTurns(),
-    enrolments: () => {
-      const { engine } = leading()
-      // Before the store is read nobody is known, and a known name would look new.
-      stateOf(engine)
-      return engine.enrolments()
-    },
+    enrolments: () => engineOf(leading()).enrolments(),
+    enrolmentOf: (hostId: string) => engineOf(leading()).enrolment(hostId),
     admit: hostEnrolments.admit,
     retire: hostEnrolments.retire,
     issue: (call: JoinCall) => issue(options, call),
@@ -84,6 +80,12 @@ export function openHostJoins(
     service: { service: JoinService, handlers },
     tokens: openTokenOrders({ ...parts, authoritySha256, seal }),
   }
+}
+
+/** Before the store is read nobody is known, and a known name would look new. @throws ControllerError NotLeader. */
+function engineOf({ engine }: Leading): Leading['engine'] {
+  stateOf(engine)
+  return engine
 }
 
 async function issue(

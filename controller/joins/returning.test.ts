@@ -13,7 +13,7 @@ import type { TokenRecord } from './token-record.ts'
 import { openTokenSeal } from './token-seal.ts'
 
 const { seal, isSealed } = openTokenSeal(generateKeyPairSync('ed25519').privateKey)
-const issued = { certificatePem: 'a certificate', natsUserJwt: 'a.b.c' }
+const issued = { certificatePem: 'certificate 1', natsUserJwt: 'a.b.c' }
 const HOUR_MS = 3_600_000
 const till = 'a'.repeat(26)
 const wish = { labels: {}, lifeMs: HOUR_MS, uses: 1, autoApprovals: 0, replaces: '', returning: true }
@@ -23,7 +23,8 @@ let stored: Map<number, TokenRecord>
 let enrolled: EnrolmentRecord[]
 let facts: AuditFact[]
 let orders: TokenOrders
-let comeBack: (hostId: string) => Promise<Reissued | null>
+let comeBack: (hostId: string, natsUserPublicKey?: string) => Promise<Reissued | null>
+let issues: number
 let join: ReturnType<typeof openJoiningHosts>
 
 beforeEach(() => {
@@ -42,6 +43,7 @@ beforeEach(() => {
     }),
     inTurn: openTurns(),
     enrolments: () => enrolled,
+    enrolmentOf: (hostId: string) => enrolled.find((record) => record.hostId === hostId) ?? null,
     admit: () => Promise.reject(new Error('nobody is let in here')),
     retire: () => Promise.reject(new Error('nobody is replaced here')),
     issue: () => Promise.resolve({ ...issued, certificateAuthorityPem: '', trustBundles: [] }),
@@ -50,13 +52,17 @@ beforeEach(() => {
   }
   orders = openTokenOrders({ ...parts, authoritySha256: () => Buffer.alloc(32), seal })
   join = openJoiningHosts(parts)
-  const back = openReturning({ ...parts, issue: () => Promise.resolve(issued) })
-  comeBack = (hostId) =>
-    back({ hostId, natsUserPublicKey: 'U', certificateRequestPem: '', from: '192.0.2.1' })
+  issues = 0
+  const back = openReturning({
+    ...parts,
+    issue: () => Promise.resolve({ ...issued, certificatePem: `certificate ${(issues += 1)}` }),
+  })
+  comeBack = (hostId, natsUserPublicKey = 'U') =>
+    back({ hostId, natsUserPublicKey, certificateRequestPem: '', from: '192.0.2.1' })
 })
 
 describe('a host whose certificate counts no more', () => {
-  it('comes back by its own key while an operator says so, and each time is on record', async () => {
+  it('comes back by its own key while an operator says so, and that is on record', async () => {
     const { text, token } = await orders.create(wish, 'kim')
     expect(text).toBe('')
     expect(await comeBack(till)).toEqual(issued)
@@ -78,6 +84,7 @@ describe('a host whose certificate counts no more', () => {
     expect(await comeBack(till)).toBeNull()
     await orders.create(wish, 'kim')
     expect(await comeBack(till)).toEqual(issued)
+    nowMs += 60_000
     const [open] = (await orders.tokens()).filter(({ id }) => id !== token.id)
     await orders.revoke({ id: open?.id ?? '', actor: 'kim', reason: 'all are back' })
     expect(await comeBack(till)).toBeNull()
@@ -101,6 +108,41 @@ describe('a host whose certificate counts no more', () => {
     stored = new Map([...stored].map(([slot, token]) => [slot, { ...token, returning: true }]))
     nowMs += 1
     expect(await comeBack(till)).toBeNull()
+  })
+})
+
+describe('a request to come back that is sent again and again', () => {
+  it('gets what its host was given and nothing else within a minute, and is once on record', async () => {
+    await orders.create(wish, 'kim')
+    for (let time = 0; time < 50; time += 1) expect(await comeBack(till)).toEqual(issued)
+    expect(issues).toBe(1)
+    nowMs += 60_000
+    expect(await comeBack(till)).toMatchObject({ certificatePem: 'certificate 2' })
+    expect(await comeBack(till)).toMatchObject({ certificatePem: 'certificate 2' })
+    expect(facts.map(({ outcome }) => outcome)).toEqual(['Done'])
+  })
+
+  it('does not keep its host from another NATS user', async () => {
+    await orders.create(wish, 'kim')
+    await comeBack(till, 'U1')
+    expect(await comeBack(till, 'U2')).toMatchObject({ certificatePem: 'certificate 2' })
+    expect(await comeBack(till, 'U1')).toMatchObject({ certificatePem: 'certificate 1' })
+  })
+
+  it('gets nothing once its host is revoked', async () => {
+    await orders.create(wish, 'kim')
+    await comeBack(till)
+    enrolled = enrolled.map((record) => ({ ...record, revoked: { atMs: 2, actor: 'kim', reason: 'sold' } }))
+    expect(await comeBack(till)).toBeNull()
+  })
+
+  it('is on record again where an operator lets hosts come back another time', async () => {
+    await orders.create(wish, 'kim')
+    await comeBack(till)
+    nowMs += HOUR_MS
+    await orders.create(wish, 'kim')
+    await comeBack(till)
+    expect(facts.map(({ outcome }) => outcome)).toEqual(['Done', 'Done'])
   })
 })
 
