@@ -3,7 +3,7 @@ import { JoinService } from '../proto/gen/bootfleet/v1/join_pb.ts'
 import { authoritySha256Of } from '../proto/join-token.ts'
 import { stateOf } from './engine-state.ts'
 import { ControllerError } from './errors.ts'
-import { openJoinLimits } from './grpc/join-limits.ts'
+import { openJoinLimits, openReturnLimits } from './grpc/join-limits.ts'
 import type { JoinedService } from './grpc/join-server.ts'
 import { createJoinService } from './grpc/join-service.ts'
 import { openKeptRefusals } from './grpc/kept-refusals.ts'
@@ -64,6 +64,7 @@ export function openHostJoins(
       comeBack: openReturning({ ...parts, issue: (call) => issue(options, call) }),
       trustBundles: () => options.trustFile.after(0),
       limits: openJoinLimits(),
+      returnLimits: openReturnLimits(),
       addresses: {
         controllerAddress: config.join?.controllerAddress ?? '',
         natsUrl: config.join?.natsUrl ?? '',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { addressOf } from './caller-rates.ts'
-import { openJoinLimits } from './join-limits.ts'
+import { openJoinLimits, openReturnLimits } from './join-limits.ts'
 
 const callsOf = (admit: (peer: string) => void, peer: string, count: number): number => {
   let admitted = 0
@@ -37,4 +37,10 @@ test('an address is shown without its port and without what is none', () => {
   expect(addressOf('192.0.2.1:4711')).toBe('192.0.2.1')
   expect(addressOf('[2001:db8::1]:4711')).toBe('2001:db8::1')
   expect(addressOf('unix:/run/x\u001b[31m')).not.toContain('\u001b')
+})
+
+test('who asks to come back too often is told so', () => {
+  const { admit } = openReturnLimits(() => 0)
+  expect(callsOf((peer) => admit(peer), '192.0.2.1:4711', 500)).toBe(60)
+  expect(() => admit('192.0.2.1:4711')).toThrow('too many ask to come back')
 })

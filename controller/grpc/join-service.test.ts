@@ -13,6 +13,7 @@ import type { ComeBackResponse, EnrolResponse } from '../../proto/gen/bootfleet/
 import { createClient } from '../../proto/grpc.ts'
 import type { ServiceClient } from '../../proto/grpc.ts'
 import { createAuthority, openAuthority } from '../../trust/certificate-authority.ts'
+import { ControllerError } from '../errors.ts'
 import type { JoinCall, JoinOutcome } from '../joins/joining-hosts.ts'
 import type { Reissued } from '../joins/returning.ts'
 import { startJoinServer } from './join-server.ts'
@@ -24,7 +25,8 @@ let server: JoinServer
 let client: ServiceClient<typeof JoinService>
 let calls: JoinCall[]
 let outcome: JoinOutcome | Error
-let reissued: Reissued | null
+let reissued: Reissued | Error | null
+let admitted: string[]
 
 beforeAll(async () => {
   const authority = await openAuthority(await createAuthority())
@@ -36,9 +38,10 @@ beforeAll(async () => {
       return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome)
     },
     returnRequest: () => Promise.resolve({ hostId, natsUserPublicKey: 'U' }),
-    comeBack: () => Promise.resolve(reissued),
+    comeBack: () => (reissued instanceof Error ? Promise.reject(reissued) : Promise.resolve(reissued)),
     trustBundles: () => [Uint8Array.of(1)],
-    limits: { admit: () => undefined },
+    limits: { admit: () => void admitted.push('joins') },
+    returnLimits: { admit: () => void admitted.push('comes back') },
     addresses: { controllerAddress: 'fleet.example:8443', natsUrl: '' },
   }
   server = await startJoinServer({
@@ -60,6 +63,7 @@ beforeEach(() => {
   calls = []
   outcome = { kind: 'Refused' }
   reissued = null
+  admitted = []
 })
 
 type Answer = { readonly error: ServiceError | null; readonly response: EnrolResponse | undefined }
@@ -141,4 +145,23 @@ it('a host that comes back hears whom to believe, and gets a certificate where i
   expect(await comeBack()).toMatchObject({ trustBundles, certificatePem: '', natsUserJwt: '' })
   reissued = { certificatePem: 'a certificate', natsUserJwt: 'a.b.c' }
   expect(await comeBack()).toMatchObject({ trustBundles, ...reissued })
+})
+
+it.each(['NotLeader', 'StoreUnavailable', 'AuditUnavailable'] as const)(
+  'a host that comes back hears whom to believe also from one that answers %s',
+  async (code) => {
+    reissued = new ControllerError(code, 'not now')
+    expect(await comeBack()).toMatchObject({ trustBundles: [Buffer.of(1)], certificatePem: '' })
+  },
+)
+
+it('a host that comes back hears nothing where its own request is wrong', async () => {
+  reissued = new ControllerError('RequestInvalid', 'no request')
+  expect(await comeBack()).toBeUndefined()
+})
+
+it('hosts that come back use up nothing of what those may ask that join', async () => {
+  await comeBack()
+  await ask()
+  expect(admitted).toEqual(['comes back', 'joins'])
 })

@@ -16,6 +16,7 @@ import type {
   ComeBackResponse,
 } from '../../proto/gen/bootfleet/v1/join_pb.ts'
 import type { Handlers } from '../../proto/grpc.ts'
+import { ControllerError } from '../errors.ts'
 import type { JoinCall, JoinOutcome } from '../joins/joining-hosts.ts'
 import type { Reissued, ReturnCall } from '../joins/returning.ts'
 import { addressOf } from './caller-rates.ts'
@@ -32,10 +33,11 @@ export type JoinBackend = {
   readonly returnRequest: (
     certificateRequestPem: string,
   ) => Promise<Pick<ReturnCall, 'hostId' | 'natsUserPublicKey'>>
-  /** Null: it does not come back now. @throws ControllerError as {@link JoinBackend.join}. */
+  /** Null: it does not come back now. @throws ControllerError as {@link JoinBackend.join}; bundles are told anyway. */
   readonly comeBack: (call: ReturnCall) => Promise<Reissued | null>
   readonly trustBundles: () => readonly Uint8Array[]
   readonly limits: JoinLimits
+  readonly returnLimits: JoinLimits
   /** Where hosts reach what they need; empty where nobody said. */
   readonly addresses: { readonly controllerAddress: string; readonly natsUrl: string }
 }
@@ -43,6 +45,12 @@ export type JoinBackend = {
 const RETRY_MIN_MS = 2_000
 /** The more wait, the less often each may ask. */
 const RETRY_PER_WAITING_MS = 40
+
+const UNDECIDED: ReadonlySet<ControllerError['code']> = new Set([
+  'AuditUnavailable',
+  'NotLeader',
+  'StoreUnavailable',
+])
 
 const Wanted = z.object({
   tokenId: z.string().max(64),
@@ -65,7 +73,7 @@ export function createJoinService(backend: JoinBackend, logger: Logger): Handler
     },
     comeBack(call, done) {
       const run = async (): Promise<void> => {
-        backend.limits.admit(call.getPeer())
+        backend.returnLimits.admit(call.getPeer())
         done(null, await comeBack(backend, call.request, addressOf(call.getPeer())))
       }
       run().catch((error: unknown) => done(asServiceError(error, logger)))
@@ -80,8 +88,14 @@ async function comeBack(
 ): Promise<ComeBackResponse> {
   const { certificateRequestPem } = parsed('coming back', Returning, request)
   const content = await backend.returnRequest(certificateRequestPem)
-  const reissued = await backend.comeBack({ ...content, certificateRequestPem, from })
+  const reissued = await backend.comeBack({ ...content, certificateRequestPem, from }).catch(nothingNow)
   return create(ComeBackResponseSchema, { ...reissued, trustBundles: [...backend.trustBundles()] })
+}
+
+/** One that cannot decide now still knows whom to believe: that lies in a file of its own. */
+function nothingNow(error: unknown): null {
+  if (error instanceof ControllerError && UNDECIDED.has(error.code)) return null
+  throw error
 }
 
 async function enrol(backend: JoinBackend, request: EnrolRequest, from: string): Promise<EnrolResponse> {
