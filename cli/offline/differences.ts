@@ -76,11 +76,13 @@ function placeOf(desiredState: DesiredState, { kernelArguments, labels, name }: 
     matchesSelector(selector, own),
   )
   const to = declared?.kernelArguments ?? []
-  const isSame = to.join(' ') === kernelArguments.join(' ')
+  // A host that does not say what it was given is not told to differ in it.
+  const from = kernelArguments ?? to
+  const isSame = to.join(' ') === from.join(' ')
   return {
     fleet: others.length > 0 ? null : fleet,
     pin: declared?.pin ?? null,
-    kernelArguments: isSame ? null : { from: kernelArguments, to },
+    kernelArguments: isSame ? null : { from, to },
   }
 }
 

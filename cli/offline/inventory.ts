@@ -6,6 +6,7 @@ import { readYaml } from '../../controller/desired-state/document.ts'
 import { digestPattern } from '../../controller/desired-state/image-reference.ts'
 import { formatFieldPath, formatIssue } from '../../controller/desired-state/issue.ts'
 import { ListHostsRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import type { HostStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call, closeClient, openClient } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { loadContext } from '../session.ts'
@@ -18,8 +19,8 @@ export type InventoryHost = {
   readonly architecture: string
   /** Null: nothing is known of what it runs. */
   readonly running: { readonly digest: string; readonly version: string } | null
-  /** What git gave it for its kernel's line. */
-  readonly kernelArguments: readonly string[]
+  /** What it was given for its kernel's line; null: it does not say. */
+  readonly kernelArguments: readonly string[] | null
   readonly connected: boolean
 }
 
@@ -95,17 +96,20 @@ async function askController(session: Session): Promise<readonly InventoryHost[]
   try {
     const { hosts } = await call(client, client.service.listHosts, create(ListHostsRequestSchema))
     const updated = hosts.filter(({ reportOnly }) => reportOnly === undefined)
-    return updated.map((host) => ({
-      name: host.name,
-      labels: host.labels,
-      architecture: host.architecture === '' ? 'amd64' : host.architecture,
-      running: host.bootedDigest === '' ? null : { digest: host.bootedDigest, version: host.bootedVersion },
-      kernelArguments: host.kernelLine.flatMap(({ argument, source }) =>
-        source === 'host' ? [argument] : [],
-      ),
-      connected: host.connected,
-    }))
+    return updated.map(inventoryHostOf)
   } finally {
     closeClient(client)
+  }
+}
+
+/** Not by what stands on the kernel's line: an argument that the machine has too is shown there as the machine's. */
+export function inventoryHostOf(host: HostStatus): InventoryHost {
+  return {
+    name: host.name,
+    labels: host.labels,
+    architecture: host.architecture === '' ? 'amd64' : host.architecture,
+    running: host.bootedDigest === '' ? null : { digest: host.bootedDigest, version: host.bootedVersion },
+    kernelArguments: host.givenKernelArguments?.arguments ?? null,
+    connected: host.connected,
   }
 }

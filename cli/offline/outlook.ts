@@ -66,7 +66,7 @@ export function outlookOf(request: OutlookRequest): Outlook {
         labels,
         architecture,
         running: running[index] ?? unknown,
-        ...(kernelArguments.length > 0 && { kernelArguments }),
+        ...givenTo(desiredState, name, kernelArguments),
         isConnected: connected,
       })),
       before,
@@ -94,4 +94,14 @@ function ownerless(desiredState: DesiredState, hosts: readonly InventoryHost[]):
     const fleets = desiredState.fleets.filter(({ selector }) => matchesSelector(selector, own))
     return fleets.length === 1 ? [] : [{ name, fleets: fleets.map((fleet) => fleet.name) }]
   })
+}
+
+/** A host that does not say what it was given is taken to have what git wants, as `diff` takes it. */
+function givenTo(
+  { hosts }: DesiredState,
+  name: string,
+  said: InventoryHost['kernelArguments'],
+): { readonly kernelArguments?: readonly string[] } {
+  const kernelArguments = said ?? hosts.find((host) => host.name === name)?.kernelArguments ?? []
+  return kernelArguments.length === 0 ? {} : { kernelArguments }
 }

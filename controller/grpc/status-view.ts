@@ -102,12 +102,16 @@ function sourceStatus(source: SourceView): SourceStatus {
 
 /** `fleet` empty: every host. */
 export function hostStatuses(snapshot: Snapshot, fleet: string): HostStatus[] {
-  return describeHosts(snapshot.state, orAll(fleet), nowOf(snapshot)).map(({ reportOnly, ...host }) => {
+  return describeHosts(snapshot.state, orAll(fleet), nowOf(snapshot)).map((view) => {
+    const { givenKernelArguments, reportOnly, ...host } = view
     const { connected, lastSeenAtMs, ...bytes } = snapshot.presenceOf(host.hostId)
     return create(HostStatusSchema, {
       ...host,
       ...(reportOnly !== null && {
         reportOnly: { ...reportOnly, imageLabels: { ...reportOnly.imageLabels } },
+      }),
+      ...(givenKernelArguments !== undefined && {
+        givenKernelArguments: { arguments: [...givenKernelArguments] },
       }),
       labels: { ...host.labels },
       declaredLabels: { ...host.declaredLabels },

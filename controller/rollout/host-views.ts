@@ -46,6 +46,8 @@ export type HostView = {
   readonly etcConflicts: readonly string[]
   /** What stands on its kernel's line behind the root, and whose it is; empty: nothing, or it does not say. */
   readonly kernelLine: readonly SourcedArgument[]
+  /** What its plan gave what runs for that line; undefined: it does not say. */
+  readonly givenKernelArguments: readonly string[] | undefined
   readonly evidence: readonly string[]
   /** Why it does not follow a plan that it got, with the code; empty: it follows. */
   readonly refusedPlan: string
@@ -100,6 +102,7 @@ const unheard = {
   health: 'Unknown',
   keysKept: '',
   kernelLine: [],
+  givenKernelArguments: undefined,
   refusedPlan: '',
   reportOnly: null,
 } satisfies Partial<HostView>
@@ -110,7 +113,7 @@ function reported({ record }: Host): Reported {
   if (record === null) return unheard
   const { architecture, bootedDigest, bootId, defaultDigest, deniedDigests, etcConflicts } = record.report
   const { bootedManifestDigest, failure, health, keysKept = '', phase, refused } = record.report
-  const { kernelLine = [], reportOnly = null } = record.report
+  const { kernelArguments, kernelLine = [], reportOnly = null } = record.report
   // No git names what it runs: the manifest is what its own tools know it by.
   const booted = bootedDigest ?? (reportOnly && bootedManifestDigest)
   return {
@@ -121,6 +124,7 @@ function reported({ record }: Host): Reported {
     deniedDigests,
     etcConflicts,
     kernelLine,
+    givenKernelArguments: kernelArguments,
     evidence: failure?.evidence ?? [],
     keysKept,
     reportOnly,

@@ -165,6 +165,14 @@ describe('kernel arguments of one host in git', () => {
     expect(agentOf(world).kernelArguments).toEqual(off)
   })
 
+  it('are shown as what a host was given, and as not known of one that does not say', () => {
+    const world = rolledOut('1.0.0', 2)
+    agentOf(world).kernelArguments = off
+    say(world, agentOf(world))
+    const given = describeHosts(world.state, null, nowOf(world)).map((host) => host.givenKernelArguments)
+    expect(given).toEqual([off, undefined])
+  })
+
   it('that an agent says it booted without make the attempt a failure', () => {
     const world = settled()
     wantArguments(world, off, 'c2')
