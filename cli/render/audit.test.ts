@@ -64,3 +64,8 @@ it('what hosts or people wrote cannot move the cursor, and refusals that were no
     'a [2Jb; 3 further refusals were not kept',
   ])
 })
+
+it('an order about one host is named by its command', () => {
+  const words = ['ResumeHost', 'RevokeHost'].map((event) => eventRows([{ ...answer, event }], plain)[0]?.[2])
+  expect(words).toEqual(['resume host', 'revoke host'])
+})

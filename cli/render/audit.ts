@@ -25,6 +25,7 @@ const wordOf: Readonly<Record<string, string>> = {
   Login: 'login',
   PauseRollout: 'pause',
   PromoteRollout: 'promote',
+  ResumeHost: 'resume host',
   ResumeRollout: 'resume',
   RetryRollout: 'retry',
   RevokeHost: 'revoke host',

@@ -22,6 +22,9 @@ it('a host goes on by the move that was seen, once, and only where there is one'
   const again = planOrder(world.state, order)
   expect(again.event).toBeNull()
   expect(again.message).toMatch(/^host h0 was resumed already, by kim at 2026-.*: "mended"$/)
+  agent.moved = undefined
+  say(world, agent)
+  expect(planOrder(world.state, order)).toEqual(again)
   agent.moved = { id: 'm2', user: 'ann', command: 'switch', atMs: 0, digest: null }
   say(world, agent)
   expect(planOrder(world.state, order).message).toContain('and leaves what it was made to boot')

@@ -20,7 +20,8 @@ export function planResumeHost(state: RolloutEngineState, order: ResumeHostOrder
     return { ...plan, message, event }
   }
   const resumed = host.record?.resumed
-  if (resumed !== undefined && host.record?.report.localMove?.id === resumed.moveId) {
+  // Also where the host has followed since, and speaks of no move any more.
+  if (resumed !== undefined) {
     return { ...plan, message: `${subject} was resumed already, ${by(resumed)}`, event: null }
   }
   const found =

@@ -44,7 +44,7 @@ function beforeAny(host: Host, now: Now): Explanation {
     return { kind: 'Held', reason: hold.reason, inMs }
   }
   const move = moveOf(host)
-  if (move !== null) return blockOfMove(move, now.wallMs)
+  if (move !== null) return blockOfMove(host, move, now.wallMs)
   return record === null ? { kind: 'Unreachable' } : planning
 }
 

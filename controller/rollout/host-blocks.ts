@@ -2,7 +2,7 @@ import { nextOnTheWay, versionOf } from './barriers.ts'
 import { denialOf } from './fleet-record.ts'
 import { runsImage } from './evidence.ts'
 import { targetOf } from './needs.ts'
-import { moveOf } from './host-names.ts'
+import { moveOf, nameOf } from './host-names.ts'
 import type { Need } from './needs.ts'
 import type { LocalMove } from './report.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
@@ -28,7 +28,7 @@ export function blockOfHost(
     return { kind: 'Held', reason: hold.reason, inMs }
   }
   const move = moveOf(place.host)
-  if (move !== null) return blockOfMove(move, nowMs)
+  if (move !== null) return blockOfMove(place.host, move, nowMs)
   if (pin !== null && pin.image === null) return { kind: 'PinNotFound', digest: pin.digest }
   if (need === null) return null
   const target = targetOf(place.rollout.record, need)
@@ -37,8 +37,20 @@ export function blockOfHost(
   return need.pinned ? null : (unknownWay(state, place, need) ?? downgrade(state, place, need, target))
 }
 
-export function blockOfMove({ atMs, command, digest, user }: LocalMove, nowMs: number): BlockingReason {
-  return { kind: 'Drifted(local)', user, command, digest, atMs, agoMs: Math.max(0, nowMs - atMs) }
+export function blockOfMove(
+  host: Host,
+  { atMs, command, digest, user }: LocalMove,
+  nowMs: number,
+): BlockingReason {
+  return {
+    kind: 'Drifted(local)',
+    host: nameOf(host),
+    user,
+    command,
+    digest,
+    atMs,
+    agoMs: Math.max(0, nowMs - atMs),
+  }
 }
 
 function unknownWay(state: RolloutEngineState, place: Place, need: Need): BlockingReason | null {

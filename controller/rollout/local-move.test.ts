@@ -64,7 +64,7 @@ describe('a host that a person took back by hand', () => {
     expect(whyHost(world.state, host, nowOf(world))).toMatchObject({
       reason: 'Drifted(local)',
       sinceMs: agentOf(world, 'h0').moved?.atMs,
-      next: 'nothing, until "bootfleet resume host/NAME" lets it follow its fleet again',
+      next: 'nothing, until "bootfleet resume host/h0" lets it follow its fleet again',
     })
   })
 

@@ -33,7 +33,7 @@ export function renderNext(explanation: Explanation): string {
         ? 'nothing, until git ends its hold'
         : 'it gets its turn again when its hold is over'
     case 'Drifted(local)':
-      return 'nothing, until "bootfleet resume host/NAME" lets it follow its fleet again'
+      return `nothing, until "bootfleet resume host/${explanation.host}" lets it follow its fleet again`
     case 'Pinned':
       return 'nothing, until git pins it to another digest or ends its pin'
     case 'PinNotFound':

@@ -96,10 +96,10 @@ export function renderReason(reason: BlockingReason): string {
   }
 }
 
-function renderMove({ agoMs, command, digest, user }: MoveReason): string {
+function renderMove({ agoMs, command, digest, host, user }: MoveReason): string {
   const what = digest === null ? 'an unknown image' : shortDigest(digest)
   const how = `with container-snap ${command}, ${duration(agoMs)} ago`
-  return `${user} made it boot ${what} ${how}; it is left so and granted nothing until "bootfleet resume host/NAME"`
+  return `${user} made it boot ${what} ${how}; it is left so and granted nothing until "bootfleet resume host/${host}"`
 }
 
 /** By whom, and what it takes to go on. */

@@ -111,6 +111,7 @@ export type BlockingReason =
   /** A person on it chose what it boots; digest null: of an image that nobody knows. */
   | {
       readonly kind: 'Drifted(local)'
+      readonly host: string
       readonly user: string
       readonly command: string
       readonly digest: string | null
