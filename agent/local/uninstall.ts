@@ -27,6 +27,7 @@ const UNITS = [
   'bootfleet-health.service',
   'bootfleet-emergency.service',
   'container-snap-repair.service',
+  'container-snap-bless.service',
 ] as const
 const UNIT_DIRS = ['etc/systemd/system', 'usr/lib/systemd/system', 'lib/systemd/system'] as const
 const TIMEOUT_MS = 5 * 60_000

@@ -10,6 +10,18 @@ type Repaired = { done: readonly string[] }
 /** Dozens of runs of the program in each. */
 const timeout = 300_000
 
+const unitFile = join(import.meta.dirname, '../../../packaging/systemd/container-snap-bless.service')
+
+/** What systemd makes of the packaged unit after a boot with that kernel's line. */
+async function blessUnit(kernelLine: string): Promise<{ isStarted: boolean; command: readonly string[] }> {
+  const unit = await readFile(unitFile, 'utf8')
+  const conditions = unit.match(/^Condition.*$/gm) ?? []
+  const command = /^ExecStart=\/usr\/bin\/container-snap (.+)$/m.exec(unit)?.[1]?.split(' ') ?? []
+  const env = { SYSTEMD_PROC_CMDLINE: kernelLine }
+  const { exitCode } = await execa('systemd-analyze', ['condition', ...conditions], { env, reject: false })
+  return { isStarted: exitCode === 0, command }
+}
+
 describe('a machine that GRUB boots', () => {
   let depot: Depot
   let machine: Machine
@@ -42,6 +54,27 @@ describe('a machine that GRUB boots', () => {
       activated: null,
     })
   })
+
+  test(
+    'keeps what a person activated, by the unit that blesses a boot that is complete',
+    { timeout },
+    async () => {
+      const second = await deploySecond()
+      await machine.value('activate', second)
+      const starts: boolean[] = []
+      for (const _boot of [1, 2, 3, 4]) {
+        await machine.boot()
+        await machine.value('repair')
+        const { isStarted, command } = await blessUnit(machine.kernelLine())
+        starts.push(isStarted)
+        if (isStarted) await machine.value(...command)
+        expect(await machine.status()).toMatchObject({ current: { id: second, blessed: true } })
+      }
+      // Of what is not on trial, GRUB says nothing.
+      expect(starts).toEqual([true, false, false, false])
+      expect(await machine.status()).toMatchObject({ default: { id: second }, activated: null })
+    },
+  )
 
   test('falls back after three tries, and a repair says so', { timeout }, async () => {
     const second = await deploySecond()

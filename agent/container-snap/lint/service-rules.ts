@@ -16,6 +16,8 @@ const updaters = [
 ] as const
 
 const ownUnits = ['container-snap-readonly.service', 'container-snap-repair.service'] as const
+/** systemd brings its own where systemd-boot counts. */
+const grubUnits = [...ownUnits, 'container-snap-bless.service'] as const
 const agentProgram = 'usr/bin/bootfleet-agent'
 const agentUnits = ['bootfleet-agent.service', 'bootfleet-health.service'] as const
 
@@ -38,13 +40,15 @@ export const serviceRules: readonly Rule[] = [
     id: 'container-snap-units',
     severity: { 'systemd-boot': 'warning', grub: 'warning' },
     description:
-      'the services that make the root read-only and repair after a fallback are there and enabled',
-    check: async (tree) => {
-      const missing = await unitsOff(tree, await enabledUnits(tree), ownUnits)
+      'the services that make the root read-only, repair after a fallback and, with GRUB, bless what came up are there and enabled',
+    check: async (tree, profile) => {
+      const isGrub = profile === 'grub'
+      const missing = await unitsOff(tree, await enabledUnits(tree), isGrub ? grubUnits : ownUnits)
       if (missing.length === 0) return []
+      const unblessed = isGrub ? ', and what no agent activated falls back although it is healthy' : ''
       return [
-        `${missing.join(', ')}; without them the root can be written to, and a fallback is noticed only by an agent; ` +
-          'copy and enable them',
+        `${missing.join(', ')}; without them the root can be written to, a fallback is noticed only by an agent` +
+          `${unblessed}; copy and enable them`,
       ]
     },
   },

@@ -8,6 +8,8 @@ import { bootByGrub } from './grub-firmware.ts'
 export type GrubMachine = {
   device: string
   chooseSubvolume: (bootDirectory: string) => Promise<string>
+  /** Of what was chosen last. */
+  kernelLine: () => string
   close: () => Promise<void>
 }
 
@@ -18,13 +20,16 @@ export async function openGrubMachine(): Promise<GrubMachine> {
   await truncate(file, 32 * 1024 * 1024)
   await execa('mkfs.ext4', ['-q', file])
   const device = (await execa('losetup', ['--find', '--show', file])).stdout
+  let line = ''
   return {
     device,
     chooseSubvolume: async (bootDirectory) => {
       const booted = await bootByGrub(bootDirectory)
       if (booted === null) throw new Error(`${bootDirectory}: nothing of ours to boot`)
-      return basename(/rootflags=subvol=(\S+)/.exec(booted.options)?.[1] ?? '')
+      line = booted.options
+      return basename(/rootflags=subvol=(\S+)/.exec(line)?.[1] ?? '')
     },
+    kernelLine: () => line,
     close: async () => {
       await execa('losetup', ['--detach', device])
       await rm(base, { recursive: true, force: true })

@@ -64,6 +64,8 @@ export type Machine = {
   cutAt: (failpoint: string, ...args: string[]) => Promise<void>
   /** Into what the machine's loader chooses, or its btrfs default where it has none. */
   boot: () => Promise<void>
+  /** Of the last boot, where GRUB wrote it. */
+  kernelLine: () => string
   /** Uses up the tries of what is chosen, as a system does that never comes up; ends in what is chosen then. */
   bootInVain: () => Promise<void>
   status: () => Promise<Status>
@@ -132,6 +134,7 @@ export async function openMachine(depot: Depot, kind: LoaderKind): Promise<Machi
       await filesClosed(sysroot.directory)
     },
     boot,
+    kernelLine: () => grub?.kernelLine() ?? '',
     bootInVain: async () => {
       for (let left = machineTries; left > 0; left -= 1) {
         await choose()

@@ -21,6 +21,7 @@ function enabledUnit(unit: string, group: string): TreeFiles {
 export const soundSystem: TreeFiles = {
   ...enabledUnit('container-snap-readonly.service', 'local-fs.target.wants'),
   ...enabledUnit('container-snap-repair.service', 'multi-user.target.wants'),
+  ...enabledUnit('container-snap-bless.service', 'multi-user.target.wants'),
   ...programs('usr/bin/container-snap', 'usr/bin/node', 'usr/bin/skopeo', 'usr/bin/btrfs', 'usr/bin/flock'),
   ...programs('usr/bin/unshare', 'usr/bin/setpriv', 'usr/bin/tar', 'usr/lib/systemd/systemd'),
   ...programs('usr/sbin/tukit', 'usr/bin/rsync', 'usr/bin/dracut', 'usr/sbin/grub2-mkconfig', 'usr/sbin/pbl'),
