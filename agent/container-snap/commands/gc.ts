@@ -84,5 +84,5 @@ function summary({ removed, freedBytes, espFreedBytes, cleaning, pullRuns }: Col
 }
 
 function freed(bytes: number, espBytes: number): string {
-  return `freed ${bytes} bytes${espBytes === 0 ? '' : `, and ${espBytes} bytes on the ESP`}`
+  return `freed ${bytes} bytes${espBytes === 0 ? '' : `, and ${espBytes} bytes on the boot loader's file system`}`
 }

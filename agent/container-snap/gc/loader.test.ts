@@ -64,4 +64,12 @@ describe('gc with systemd-boot', () => {
     expect((await machine.status()).current?.id).toBe(third)
     expect(await gc()).toMatchObject({ removed: [], espFreedBytes: 0 })
   }, 120_000)
+
+  test('says where the bytes of kernels came free in words that fit every loader', async () => {
+    await machine.value('activate', await machine.value('deploy', machine.imageIds[3]))
+    await machine.value('rollback', '--bad', 'smells')
+    expect(await machine.value('gc', '--keep', '0')).toMatch(
+      /, and \d+ bytes on the boot loader's file system$/,
+    )
+  }, 120_000)
 })
