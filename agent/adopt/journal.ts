@@ -79,6 +79,16 @@ export async function writeJournal(sysroot: string, journal: Journal): Promise<v
   await writeDurably(journalPath(sysroot), `${JSON.stringify(journal, null, 2)}\n`, 0o600)
 }
 
+/** Whether a way back is kept here that needs the journal; one that cannot be read counts as such. */
+export async function unfinishedAdoption(sysroot: string): Promise<boolean> {
+  try {
+    const journal = await readJournal(sysroot)
+    return journal !== null && journal.finishedAt === null
+  } catch {
+    return true
+  }
+}
+
 export async function requireJournal(sysroot: string, attempt: string): Promise<Journal> {
   const journal = await readJournal(sysroot)
   if (journal === null)
