@@ -11,10 +11,12 @@ import { gatherFacts } from './gather.ts'
 import type { Journal } from './journal.ts'
 import { journalPath, readJournal, requireJournal, STATE_FOLDER, writeJournal } from './journal.ts'
 import { finishAdoption, listEtc } from './later.ts'
+import { mountsOf, requireRoot } from './mounts.ts'
 import { planAdoption } from './plan.ts'
 import { isRefused, preflight } from './preflight.ts'
 import { undoAdoption } from './undo.ts'
 import { preflightLines } from './words.ts'
+import { workplaceOf } from './workplace.ts'
 
 export const ADOPT_USAGE = `bootfleet-agent adopt: moves a machine that runs already to an image
 
@@ -72,17 +74,24 @@ export async function adopt(words: readonly string[], given: AdoptOptions): Prom
   const [image = ''] = positionals
   if (getuid?.() !== 0)
     throw new AgentError('AdoptRefused', 'adopt: file systems are looked at and mounted; run it as root')
-  // Two at once would unmount each other's.
-  const lock = await lockInstance(journalPath(options.sysroot))
+  if (values['dry-run']) return dryRun(options, image, values.json ? 'json' : 'text')
+  // Two at once would unmount each other's, also where each calls the same file system by another name.
+  const root = requireRoot(await mountsOf(options.sysroot, options), options.sysroot)
+  return withLock(journalPath(options.sysroot), () =>
+    withLock(workplaceOf(root), () => carryOut(options, values, image)),
+  )
+}
+
+async function withLock<T>(place: string, work: () => Promise<T>): Promise<T> {
+  const lock = await lockInstance(place)
   try {
-    return await carryOut(options, values, image)
+    return await work()
   } finally {
     await lock.release()
   }
 }
 
 async function carryOut(options: ApplyOptions, values: Values, image: string): Promise<number> {
-  if (values['dry-run']) return dryRun(options, image, values.json ? 'json' : 'text')
   if (values.approve !== undefined) return approve(options, image, values.approve)
   if (values['list-etc']) return listEtc(options)
   return values.undo ? undo(options) : finishAdoption(options)

@@ -1,4 +1,4 @@
-import { access, mkdir, rm } from 'node:fs/promises'
+import { access, mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AgentError } from '../errors.ts'
 import { execute, run } from '../exec.ts'
@@ -30,6 +30,11 @@ const QUICK_MS = 10 * 60_000
 const COPY_MS = 4 * 3_600_000
 const PLACE = '/run/bootfleet-adopt'
 
+/** One for a file system, wherever the machine is mounted. */
+export function workplaceOf({ uuid }: Pick<Mounted, 'uuid'>): string {
+  return join(PLACE, uuid)
+}
+
 export function caller({ signal }: Pick<WorkOptions, 'signal'>): Workplace['call'] {
   return async (command, attempt) => {
     const timeoutMs = command[0] === 'cp' ? COPY_MS : QUICK_MS
@@ -43,7 +48,7 @@ export async function withTopLevel<T>(
   work: (top: string, root: Mounted) => Promise<T>,
 ): Promise<T> {
   const root = requireRoot(await mountsOf(options.sysroot, options), options.sysroot)
-  const place = join(PLACE, root.uuid)
+  const place = workplaceOf(root)
   const call = caller(options)
   // Of one that was killed.
   await unmount(place)
@@ -109,7 +114,10 @@ async function programIn(programPath: string, name: string): Promise<string> {
   throw new AgentError('ExecMissing', `look for ${name}: it is not installed`)
 }
 
-/** What was ended by a signal must be cleaned up too. */
+/**
+ * What was ended by a signal must be cleaned up too. Folders go only once they are empty: whatever is mounted there
+ * after all is the machine's own.
+ */
 async function unmount(place: string): Promise<void> {
   const attempt = `unmount ${place}`
   const options = { attempt, signal: new AbortController().signal, timeoutMs: QUICK_MS }
@@ -117,6 +125,16 @@ async function unmount(place: string): Promise<void> {
     const path = join(place, name)
     const mounted = await execute(['findmnt', '--mountpoint', path], options)
     if (mounted.exitCode === 0) await run(['umount', '--recursive', path], options)
+    await removeEmpty(path, attempt)
   }
-  await rm(place, { recursive: true, force: true })
+  await removeEmpty(place, attempt)
+}
+
+async function removeEmpty(path: string, attempt: string): Promise<void> {
+  await rmdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return
+    const found = `${path} is not empty, or something is mounted there (${error.code})`
+    const remedy = `see what it is (findmnt, ls), unmount it or move it away, and say the same again`
+    throw new AgentError('MountFailed', `${attempt}: ${found}; ${remedy}`, { cause: error })
+  })
 }
