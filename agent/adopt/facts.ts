@@ -63,6 +63,8 @@ export type LoaderFacts =
       readonly config: string
       /** A file system that GRUB can write to; null where there is none. */
       readonly boot: string | null
+      /** What that one lies on and GRUB can only read through; null where it is a plain disk. */
+      readonly layer: string | null
       /** Whether its grub.cfg reads custom.cfg. */
       readonly readsCustom: boolean
     }

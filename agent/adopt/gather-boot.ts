@@ -1,5 +1,6 @@
 import { readFile, readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { layerUnder } from './device-layer.ts'
 import type { LoaderFacts, RoomFacts } from './facts.ts'
 import type { Mounted } from './mounts.ts'
 
@@ -14,7 +15,7 @@ const VARIABLES = 'sys/firmware/efi/efivars'
 const VENDOR = '4a67b082-0a4c-41cf-b6c7-440b29bb8c4f'
 const ESP_PLACES = ['/efi', '/boot/efi', '/boot'] as const
 /** File systems that GRUB writes its environment block to. */
-const GRUB_WRITES: ReadonlySet<string> = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'vfat', 'msdos'])
+const GRUB_WRITES: ReadonlySet<string> = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'vfat'])
 /** Where no kernel is found to measure: what distributions' kernels and initrds take. */
 const KERNEL_UNKNOWN_BYTES = 96 * 1024 ** 2
 
@@ -40,12 +41,13 @@ async function findLoader(
   if (esp !== null && (config === null || said?.startsWith('systemd-boot') === true))
     return systemdBoot(sysroot, esp)
   if (config === null) return { kind: 'other' }
-  const boot = mounts.find(({ at }) => at === '/boot')
+  const writable = mounts.find(({ at, type }) => at === '/boot' && GRUB_WRITES.has(type))
   const text = await readFile(join(sysroot, config, 'grub.cfg'), 'utf8').catch(() => '')
   return {
     kind: 'grub',
     config,
-    boot: boot !== undefined && GRUB_WRITES.has(boot.type) ? boot.at : null,
+    boot: writable?.at ?? null,
+    layer: writable === undefined ? null : await layerUnder(writable.source),
     readsCustom: /^[ \t]*(?:source|\.|configfile)[ \t]+\S*custom\.cfg/m.test(text),
   }
 }

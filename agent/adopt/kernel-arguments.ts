@@ -10,6 +10,11 @@ export function sortArguments(words: readonly string[]): SortedArguments {
   return { own, dropped: words.filter((word) => !own.includes(word) && !ENTRYS.test(word)) }
 }
 
+/** Those that GRUB would pass on changed, or not at all: container-snap writes no entry with them. */
+export function notForGrub(words: readonly string[]): readonly string[] {
+  return words.filter((word) => /['\\]/.test(word) || word.split('"').length % 2 === 0)
+}
+
 export function namesSubvolume(words: readonly string[]): boolean {
   return words.some((word) => /^rootflags=(.*,)?subvol(id)?=/.test(word))
 }

@@ -60,8 +60,19 @@ const refused: Readonly<Record<RefusalCode, Partial<Facts>>> = {
   'root-encrypted': { encrypted: true },
   'part-of-root-apart': { apart: ['/usr'] },
   'loader-unknown': { loader: { kind: 'other' } },
-  'tries-without-place': { loader: { kind: 'grub', config: '/boot/grub', boot: null, readsCustom: true } },
-  'grub-reads-nothing': { loader: { kind: 'grub', config: '/boot/grub', boot: '/boot', readsCustom: false } },
+  'tries-without-place': {
+    loader: { kind: 'grub', config: '/boot/grub', boot: null, layer: null, readsCustom: true },
+  },
+  'grub-reads-nothing': {
+    loader: { kind: 'grub', config: '/boot/grub', boot: '/boot', layer: null, readsCustom: false },
+  },
+  'tries-behind-layer': {
+    loader: { kind: 'grub', config: '/boot/grub', boot: '/boot', layer: 'LVM', readsCustom: true },
+  },
+  'argument-for-grub': {
+    loader: { kind: 'grub', config: '/boot/grub', boot: '/boot', layer: null, readsCustom: true },
+    kernelArguments: ['rootflags=subvol=@', "video='a"],
+  },
   'loader-default': {
     loader: { kind: 'systemd-boot', esp: '/efi', default: null, firmwareDefault: true, before: [] },
   },
@@ -146,7 +157,7 @@ describe('the preflight of an adoption', () => {
       kernelArguments: [...sound.kernelArguments, 'rd.luks.name=1=root'],
       updaters: ['dnf-automatic.timer'],
       podman: { place: '/data/containers', driver: 'overlay' },
-      loader: { kind: 'grub', config: '/boot/grub2', boot: '/boot', readsCustom: true },
+      loader: { kind: 'grub', config: '/boot/grub2', boot: '/boot', layer: null, readsCustom: true },
       folders: [{ path: '/var', found: 'elsewhere', subvolume: null }],
       fstab: [
         { device: '/swapfile', at: 'none', type: 'swap', options: 'sw' },

@@ -1,8 +1,8 @@
-import type { Facts, FolderFacts, RoomFacts } from './facts.ts'
+import type { Facts, FolderFacts, LoaderFacts, RoomFacts } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { foreignMountPoints, isPersistent } from './fstab.ts'
 import { keptOf, leftOf } from './kept.ts'
-import { namesSubvolume, opensLuks, sortArguments } from './kernel-arguments.ts'
+import { namesSubvolume, notForGrub, opensLuks, sortArguments } from './kernel-arguments.ts'
 import { REFUSALS } from './refusals.ts'
 import type { RefusalCode } from './refusals.ts'
 
@@ -100,7 +100,7 @@ function rootFindings({ root, encrypted, kernelArguments }: Facts): readonly Fin
   ]
 }
 
-function loaderFindings({ loader }: Facts): readonly Finding[] {
+function loaderFindings({ loader, kernelArguments }: Facts): readonly Finding[] {
   switch (loader.kind) {
     case 'systemd-boot':
       return [
@@ -116,14 +116,19 @@ function loaderFindings({ loader }: Facts): readonly Finding[] {
       ]
     case 'grub':
       return [
-        loader.boot === null
-          ? refuse('tries-without-place')
-          : ok(`GRUB, configured in ${loader.config}; tries are counted in ${loader.boot}`),
+        grubFinding(loader),
+        ...notForGrub(sortArguments(kernelArguments).own).map((word) => refuse('argument-for-grub', word)),
         ...when(!loader.readsCustom, () => refuse('grub-reads-nothing')),
       ]
     case 'other':
       return [refuse('loader-unknown')]
   }
+}
+
+function grubFinding({ config, boot, layer }: Extract<LoaderFacts, { kind: 'grub' }>): Finding {
+  if (boot === null) return refuse('tries-without-place')
+  if (layer !== null) return refuse('tries-behind-layer', `${boot} is on ${layer}`)
+  return ok(`GRUB, configured in ${config}; tries are counted in ${boot}`)
 }
 
 /** Folders that get a subvolume of their own, with what is in them. */

@@ -37,6 +37,17 @@ export const REFUSALS = {
     remedy:
       'give /boot an ext4 file system of its own, or on UEFI change to systemd-boot (`bootctl install`)',
   },
+  'tries-behind-layer': {
+    found:
+      'GRUB has no place where it can count tries, for it can only read what lies on more than a plain disk',
+    remedy:
+      'give /boot an ext4 file system on a plain partition, or on UEFI change to systemd-boot (`bootctl install`)',
+  },
+  'argument-for-grub': {
+    found: 'GRUB cannot pass on a kernel argument of this machine',
+    remedy:
+      'write it without backslash, single quote or a double quote that does not end, in /etc/default/grub; write grub.cfg anew, and reboot',
+  },
   'grub-reads-nothing': {
     found: "GRUB's grub.cfg does not read custom.cfg, where the entries of deployments are named",
     remedy:
