@@ -18,7 +18,11 @@ export default defineConfig({
             '{proto,trust,controller,agent,cli}/**/*.test.ts',
             'test/{architecture,documents}.test.ts',
           ],
-          exclude: ['agent/container-snap/**', 'agent/adopt/{adoption,guide}.test.ts', '**/node_modules/**'],
+          exclude: [
+            'agent/container-snap/**',
+            'agent/adopt/{adoption,ending,guide}.test.ts',
+            '**/node_modules/**',
+          ],
           setupFiles,
           testTimeout: 120_000,
           expect: patient,
@@ -39,7 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'adopt',
-          include: ['agent/adopt/{adoption,guide}.test.ts'],
+          include: ['agent/adopt/{adoption,ending,guide}.test.ts'],
           setupFiles,
           // The programs run a hundred times on disks that are made for it.
           testTimeout: 600_000,

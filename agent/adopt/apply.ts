@@ -7,6 +7,7 @@ import { CARRIED_BASE, CARRIED_ETC, carryEtc, keepWholeEtc, makeMountPoints } fr
 import { makeSubvolume } from './convert.ts'
 import type { Journal } from './journal.ts'
 import { writeJournal } from './journal.ts'
+import { generationOf } from './written.ts'
 import type { Workplace, WorkOptions } from './workplace.ts'
 import { caller, withTopLevel, withWorkplace } from './workplace.ts'
 
@@ -32,7 +33,11 @@ export async function applyAdoption(options: ApplyOptions, begun: Journal): Prom
       if (journal.done.includes(step)) continue
       options.say(one.copyOf === null ? `making ${one.name}` : `copying ${one.copyOf} into ${one.name}`)
       await makeSubvolume({ top, call }, journal, one)
-      journal = await note(options, null, { ...journal, done: [...journal.done, step] })
+      const generations = {
+        ...journal.generations,
+        [one.name]: await generationOf(join(top, one.name), call),
+      }
+      journal = await note(options, null, { ...journal, generations, done: [...journal.done, step] })
     }
     return journal
   })
@@ -72,6 +77,11 @@ const STEPS: readonly Step[] = [
   { name: 'loader settled', words: 'settling the boot loader', act: settleLoader },
   { name: 'activated', words: 'making it what boots next, on trial', act: activate },
 ]
+
+/** The last step names what boots next. */
+export function isApplied({ done }: Journal): boolean {
+  return STEPS.every(({ name }) => done.includes(name))
+}
 
 async function keepEtc({ options, place }: Work): Promise<Partial<Journal>> {
   await keepWholeEtc({ etc: join(options.sysroot, 'etc'), call: place.call }, place.root)

@@ -20,8 +20,7 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(join(sysroot, path), text)
 }
 
-const noted = (what: string, path: string): void =>
-  void changes.push(`${what} ${path.slice(sysroot.length)}`)
+const noted = (what: string, path: string): void => void changes.push(`${what} ${path.slice(sysroot.length)}`)
 
 const disk: LoaderDisk = {
   replace: async (path, content) => {

@@ -4,7 +4,8 @@ import { getuid } from 'node:process'
 import { parseArgs } from 'node:util'
 import { AgentError } from '../errors.ts'
 import { lockInstance } from '../instance-lock.ts'
-import { applyAdoption } from './apply.ts'
+import { applyAdoption, isApplied } from './apply.ts'
+import { tellOutcome } from './again.ts'
 import type { ApplyOptions } from './apply.ts'
 import { saveLoaderFiles } from './boot.ts'
 import { gatherFacts } from './gather.ts'
@@ -14,6 +15,7 @@ import { finishAdoption, listEtc } from './later.ts'
 import { mountsOf, requireRoot } from './mounts.ts'
 import { planAdoption } from './plan.ts'
 import { isRefused, preflight } from './preflight.ts'
+import type { UndoOptions } from './undo.ts'
 import { undoAdoption } from './undo.ts'
 import { preflightLines } from './words.ts'
 import { workplaceOf } from './workplace.ts'
@@ -25,7 +27,8 @@ usage:
   bootfleet-agent adopt --approve FINGERPRINT IMAGE  do what the dry run with this fingerprint said;
                                                      again after a crash: go on where it ended
   bootfleet-agent adopt --list-etc                   the old /etc against the new one
-  bootfleet-agent adopt --undo                       back to how it was, from wherever it is
+  bootfleet-agent adopt --undo [--discard-changes]   back to how it was, from wherever it is; refused where the new
+                                                     root wrote to copies that go, unless that may go too
   bootfleet-agent adopt --finish                     the new root has proven itself: no way back any more
 
   --sysroot DIR   the machine whose root, and what it mounts below it, is mounted at DIR
@@ -44,6 +47,7 @@ const OPTIONS = {
   approve: { type: 'string' },
   'list-etc': { type: 'boolean', default: false },
   undo: { type: 'boolean', default: false },
+  'discard-changes': { type: 'boolean', default: false },
   finish: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   sysroot: { type: 'string', default: '/' },
@@ -60,17 +64,7 @@ export async function adopt(words: readonly string[], given: AdoptOptions): Prom
     return 0
   }
   const options: ApplyOptions = { ...given, sysroot: values.sysroot }
-  const isAsked = [
-    values['dry-run'],
-    values.approve !== undefined,
-    values['list-etc'],
-    values.undo,
-    values.finish,
-  ]
-  const wantsImage = values['dry-run'] || values.approve !== undefined
-  const isRight = isAsked.filter(Boolean).length === 1 && positionals.length === (wantsImage ? 1 : 0)
-  if (!isRight || (values.json && !values['dry-run']))
-    throw wrongUse('say one thing to do, and an image where it needs one')
+  requireRightUse(values, positionals)
   const [image = ''] = positionals
   if (getuid?.() !== 0)
     throw new AgentError('AdoptRefused', 'adopt: file systems are looked at and mounted; run it as root')
@@ -80,6 +74,20 @@ export async function adopt(words: readonly string[], given: AdoptOptions): Prom
   return withLock(journalPath(options.sysroot), () =>
     withLock(workplaceOf(root), () => carryOut(options, values, image)),
   )
+}
+
+function requireRightUse(values: Values, positionals: readonly string[]): void {
+  const isAsked = [
+    values['dry-run'],
+    values.approve !== undefined,
+    values['list-etc'],
+    values.undo,
+    values.finish,
+  ]
+  const wantsImage = values['dry-run'] || values.approve !== undefined
+  const isRight = isAsked.filter(Boolean).length === 1 && positionals.length === (wantsImage ? 1 : 0)
+  const isStray = (values.json && !values['dry-run']) || (values['discard-changes'] && !values.undo)
+  if (!isRight || isStray) throw wrongUse('say one thing to do, and an image where it needs one')
 }
 
 async function withLock<T>(place: string, work: () => Promise<T>): Promise<T> {
@@ -94,7 +102,8 @@ async function withLock<T>(place: string, work: () => Promise<T>): Promise<T> {
 async function carryOut(options: ApplyOptions, values: Values, image: string): Promise<number> {
   if (values.approve !== undefined) return approve(options, image, values.approve)
   if (values['list-etc']) return listEtc(options)
-  return values.undo ? undo(options) : finishAdoption(options)
+  const changes = values['discard-changes'] ? 'discarded' : 'kept'
+  return values.undo ? undo({ ...options, changes }) : finishAdoption(options)
 }
 
 function wrongUse(found: string): AgentError {
@@ -115,6 +124,7 @@ async function approve(options: ApplyOptions, image: string, approved: string): 
   const begun = await readJournal(options.sysroot)
   const journal = begun === null ? await begin(options, image, approved) : goOn(begun, approved)
   if (journal === null) return 1
+  if (isApplied(journal)) return tellOutcome(options, journal)
   const { deployment } = await applyAdoption(options, journal)
   options.say(`done: ${deployment} boots next, on trial; the old root stays as it is`)
   options.say(
@@ -153,7 +163,7 @@ function goOn(journal: Journal, approved: string): Journal {
   )
 }
 
-async function undo(options: ApplyOptions): Promise<number> {
+async function undo(options: UndoOptions & Pick<ApplyOptions, 'say'>): Promise<number> {
   const journal = await requireJournal(options.sysroot, 'undo the adoption')
   switch (await undoAdoption(options, journal)) {
     case 'done':

@@ -26,6 +26,7 @@ const begun: Journal = {
   saved: [],
   imageId: null,
   deployment: null,
+  generations: {},
   done: [],
   finishedAt: null,
 }

@@ -35,6 +35,8 @@ const Journal = z.object({
   saved: z.array(Saved),
   imageId: z.string().nullable(),
   deployment: z.string().nullable(),
+  /** Of each subvolume that was made, when it was: what is above is written since. */
+  generations: z.record(z.string(), z.number()).default({}),
   done: z.array(z.string()),
   finishedAt: z.string().nullable(),
 })

@@ -7,7 +7,7 @@ import { compareEtc } from './etc-list.ts'
 import type { Journal } from './journal.ts'
 import { readJournal, requireJournal, writeJournal } from './journal.ts'
 import { runsDeployment } from './undo.ts'
-import { snapOf, withWorkplace } from './workplace.ts'
+import { snapOf, withTopLevel, withWorkplace } from './workplace.ts'
 
 const KINDS = { left: 'only before', new: 'only now', changed: 'changed' } as const
 
@@ -43,12 +43,19 @@ export async function finishAdoption(options: ApplyOptions): Promise<number> {
       'AdoptRefused',
       `${attempt}: what runs has not proven itself yet; the agent's health checks do that, or container-snap bless`,
     )
-  await writeJournal(options.sysroot, { ...journal, finishedAt: new Date().toISOString() })
-  for (const line of finished(journal)) options.say(line)
+  const finished = { ...journal, finishedAt: new Date().toISOString() }
+  // The old root asks its own /var, and must not undo any more either.
+  if (journal.created.some(({ at }) => at === '/var'))
+    await withTopLevel(options, async (top) => {
+      const old = join(top, journal.root.subvolume)
+      if ((await readJournal(old)) !== null) await writeJournal(old, finished)
+    })
+  await writeJournal(options.sysroot, finished)
+  for (const line of lastWords(journal)) options.say(line)
   return 0
 }
 
-function finished({ root, created }: Journal): readonly string[] {
+function lastWords({ root, created }: Journal): readonly string[] {
   const copied = created.flatMap(({ copyOf }) => copyOf ?? [])
   const place = root.subvolume === '/' ? 'the top level' : `the subvolume ${root.subvolume}`
   return [

@@ -35,6 +35,7 @@ export function planAdoption(facts: Facts, circumstances: Circumstances): Journa
     ...circumstances,
     imageId: null,
     deployment: null,
+    generations: {},
     done: [],
     finishedAt: null,
   }

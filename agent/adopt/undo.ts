@@ -1,6 +1,8 @@
-import { lstat, readdir, rm, rmdir } from 'node:fs/promises'
+import { access, lstat, readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { restoreLoader } from './boot.ts'
+import { writeDurably } from '../durable-file.ts'
+import { AgentError } from '../errors.ts'
+import { loaderPlace, restoreLoader } from './boot.ts'
 import { ADOPTED_ETC, CARRIED_BASE, CARRIED_ETC } from './carry.ts'
 import type { Journal } from './journal.ts'
 import { journalPath } from './journal.ts'
@@ -8,6 +10,10 @@ import type { ListedSubvolume } from './mounts.ts'
 import { mountsOf, requireRoot, subvolumesOf } from './mounts.ts'
 import type { WorkOptions, Workplace } from './workplace.ts'
 import { caller, withTopLevel } from './workplace.ts'
+import { writtenSince } from './written.ts'
+
+/** `changes`: what the new root wrote to folders that go. */
+export type UndoOptions = WorkOptions & { readonly changes: 'kept' | 'discarded' }
 
 const IN_STORE = '/container-snap/snapshots/btrfs/subvolumes/'
 
@@ -19,10 +25,13 @@ export async function runsDeployment(options: WorkOptions): Promise<boolean> {
  * Takes an adoption back, from wherever it is: what boots first, then what was made. `rebootFirst`: the new root
  * runs, and what it runs from cannot go yet.
  */
-export async function undoAdoption(options: WorkOptions, journal: Journal): Promise<'done' | 'rebootFirst'> {
+export async function undoAdoption(options: UndoOptions, journal: Journal): Promise<'done' | 'rebootFirst'> {
   const { sysroot } = options
-  await restoreLoader(sysroot, journal)
   const runs = await runsDeployment(options)
+  await requireLoaderPlace(options, journal)
+  if (!runs && options.changes === 'kept') await requireUnwritten(options, journal)
+  await forgetLoader(sysroot, journal)
+  await restoreLoader(sysroot, journal)
   await withTopLevel(options, async (top) => {
     const call = caller(options)
     const id = String(journal.root.defaultId)
@@ -33,6 +42,39 @@ export async function undoAdoption(options: WorkOptions, journal: Journal): Prom
   if (runs) return 'rebootFirst'
   await removeFiles(sysroot, journal)
   return 'done'
+}
+
+async function requireUnwritten(options: WorkOptions, journal: Journal): Promise<void> {
+  const call = caller(options)
+  const written = await withTopLevel(options, async (top) => writtenSince({ top, call }, journal))
+  if (written.length === 0) return
+  const found = `the new root, or somebody else, has written to ${written.join(', ')} after the copy, and that would be deleted`
+  const remedy = `take over what is needed (mount -o subvol=${written[0]} UUID=${journal.root.uuid} /mnt), then say it with --discard-changes`
+  throw new AgentError('AdoptRefused', `undo the adoption: ${found}; ${remedy}`)
+}
+
+/** Files that cannot be seen would stay, and name what goes. */
+async function requireLoaderPlace(options: WorkOptions, journal: Journal): Promise<void> {
+  const at = loaderPlace(journal)
+  // It may be mounted only when somebody looks.
+  await readdir(join(options.sysroot, at)).catch(() => [])
+  if ((await mountsOf(options.sysroot, options)).some((one) => one.at === at)) return
+  throw new AgentError(
+    'AdoptRefused',
+    `undo the adoption: nothing is mounted at ${at}, where the boot loader's files are; mount it`,
+  )
+}
+
+/** Else container-snap's repair, in whichever root comes next, puts the entries back from its ledger. */
+async function forgetLoader(sysroot: string, { kernelArguments }: Journal): Promise<void> {
+  const file = join(sysroot, 'var/lib/container-snap/machine.json')
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) return
+  const text = JSON.stringify({ version: 1, loader: { kind: 'none' }, kernelArguments }, null, 2)
+  await writeDurably(file, `${text}\n`, 0o600)
 }
 
 /** Those that were made, and those of the store; the innermost first. */

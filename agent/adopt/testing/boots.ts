@@ -24,7 +24,7 @@ export async function deployedEtc(
   const folder = join(machine.root, '../looked-at')
   const source = (await execa('findmnt', ['-nvo', 'SOURCE', '--mountpoint', machine.root])).stdout
   await execa('mkdir', ['-p', folder])
-  await execa('mount', ['-o', 'subvolid=5', source, folder])
+  await execa('mount', ['-o', 'subvolid=5,noatime', source, folder])
   try {
     const { stdout } = await execa(
       'sh',
