@@ -29,6 +29,8 @@ describe('an adoption', () => {
       expect(await readdir(join(machine.root, 'boot/bootfleet'))).toContain('entries.cfg')
       await writeFile(custom, `${named}set mine=1\n`)
       expect(await at(machine, '--undo')).toMatchObject({ status: 0, error: '' })
+      const { stdout: disk } = await execa('dumpe2fs', [join(machine.root, '../boot.img')])
+      expect(disk).toMatch(/^Journal start: +0$/m)
       // Past the journal, as GRUB reads it.
       const seen = async (what: string): Promise<string> =>
         (await execa('debugfs', ['-R', what, join(machine.root, '../boot.img')])).stdout
