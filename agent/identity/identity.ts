@@ -30,6 +30,11 @@ export type Identity = {
   /** One by which this host comes back when its certificate counts no more, PEM. */
   readonly returnRequest: () => string
   /**
+   * What {@link take} refuses, before anything is written.
+   * @throws AgentError IdentityInvalid when it is for another host or key, or not in force.
+   */
+  readonly judge: (certificatePem: string) => void
+  /**
    * Puts another certificate in place, on disk before it counts; the old one stays if that fails.
    * @throws AgentError IdentityInvalid when it is for another host or key, or not in force.
    */
@@ -140,18 +145,22 @@ function assemble(
     return found
   }
 
+  function judgeNext(pem: string): void {
+    const { notBeforeMs, notAfterMs } = judge(pem)
+    const nowMs = Date.now()
+    if (nowMs >= notBeforeMs && nowMs < notAfterMs) return
+    throw unfit(directory, 'it is not in force by the clock of this host; check the clock')
+  }
+
   return {
     hostId,
     keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     caPem: files.caPem,
     certificate: () => held,
     request: () => createCertificateRequest(key, hostId),
+    judge: judgeNext,
     async take(certificatePem) {
-      const fresh = judge(certificatePem)
-      const nowMs = Date.now()
-      if (nowMs < fresh.notBeforeMs || nowMs >= fresh.notAfterMs) {
-        throw unfit(directory, 'it is not in force by the clock of this host; check the clock')
-      }
+      judgeNext(certificatePem)
       await writeDurably(path, certificatePem, 0o644)
       // What was really written counts, not what we meant to write.
       held = judge((await readIfThere(path)) ?? '')

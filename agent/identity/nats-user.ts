@@ -14,7 +14,7 @@ const PUBLIC_FILE = 'nats.pub'
 /** What the answer brings: good for as long as the certificate, and only with the key. */
 export const NATS_JWT_FILE = 'nats.jwt'
 
-const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
+const JWT = /^[\w-]+\.([\w-]+)\.[\w-]+$/
 
 /** How this host proves to NATS who it is. */
 export type NatsUser = {
@@ -23,8 +23,8 @@ export type NatsUser = {
   /** The one on disk, so that a connection that was closed at the end of one comes back with its successor. */
   readonly jwt: () => string
   /**
-   * Puts the successor in place.
-   * @throws AgentError IdentityInvalid when it is none.
+   * Puts the successor in place. Whether it is signed by whom NATS believes only the server can tell.
+   * @throws AgentError IdentityInvalid when it is none, or for another key; what was there stays.
    */
   readonly take: (jwt: string) => Promise<void>
 }
@@ -53,12 +53,33 @@ export async function openNatsUser(
       seed,
       jwt: () => readFileSync(jwtPath, 'utf8').trim(),
       async take(jwt) {
-        if (JWT.test(jwt)) return writeDurably(jwtPath, `${jwt}\n`, 0o644)
-        throw new AgentError('IdentityInvalid', 'taking the JWT of the NATS user: the answer holds none')
+        const found = unfitness(jwt, publicKey)
+        if (found === null) return writeDurably(jwtPath, `${jwt}\n`, 0o644)
+        throw new AgentError(
+          'IdentityInvalid',
+          `taking the JWT of the NATS user ${publicKey}: ${found}; ${jwtPath} stays as it was`,
+        )
       },
     }
   } catch (error) {
     throw toAgentError('IdentityInvalid', `loading the key of the NATS user ${path}`, error)
+  }
+}
+
+function unfitness(jwt: string, publicKey: string): string | null {
+  const payload = JWT.exec(jwt)?.[1]
+  if (payload === undefined) return 'the answer holds none'
+  const subject = subjectOf(Buffer.from(payload, 'base64url').toString('utf8'))
+  if (subject === null) return 'what the answer holds cannot be read as one'
+  return subject === publicKey ? null : 'the one of the answer is for another key'
+}
+
+function subjectOf(text: string): unknown {
+  try {
+    const claims: unknown = JSON.parse(text)
+    return typeof claims === 'object' && claims !== null && 'sub' in claims ? claims.sub : null
+  } catch {
+    return null
   }
 }
 

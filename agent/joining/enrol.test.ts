@@ -20,6 +20,7 @@ import { openAuthority } from '../../trust/certificate-authority.ts'
 import type { KeyAndCertificate } from '../../trust/certificate-authority.ts'
 import { INIT_DEFAULTS, initTrust } from '../../trust/init.ts'
 import { loadConfig } from '../config.ts'
+import { natsJwtFor } from '../testing/nats-jwt.ts'
 import { enrol } from './enrol.ts'
 
 let dir: string
@@ -60,7 +61,7 @@ async function serve(shown?: KeyAndCertificate): Promise<string> {
     comeBack: (_call, done) => done(serviceError(12, 'not here')),
     enrol(call, done) {
       asked.push(call.request)
-      const { certificateRequestPem } = call.request
+      const { certificateRequestPem, natsUserPublicKey } = call.request
       const given = answer
       if (given === null) {
         const waiting = create(WaitingSchema, { retryAfterMs: 1_000n })
@@ -72,7 +73,7 @@ async function serve(shown?: KeyAndCertificate): Promise<string> {
             certificatePem,
             certificateAuthorityPem: ca.certificatePem,
             trustBundles: [Buffer.from((await pem('trust.jsonl')).trim())],
-            natsUserJwt: 'a.b.c',
+            natsUserJwt: natsJwtFor(natsUserPublicKey),
             hostName: 'till-1',
             controllerAddress: 'fleet.example:8443',
             natsUrl: 'nats://fleet.example:4222',

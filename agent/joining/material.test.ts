@@ -13,6 +13,7 @@ import { loadConfig } from '../config.ts'
 import { createCertificateRequest } from '../identity/certificate-request.ts'
 import { loadOrMakeKey } from '../identity/identity.ts'
 import { openNatsUser } from '../identity/nats-user.ts'
+import { natsJwtFor } from '../testing/nats-jwt.ts'
 import { takeIn } from './material.ts'
 import type { Own } from './material.ts'
 
@@ -35,7 +36,7 @@ async function open(): Promise<{ dir: string; own: Own; admitted: Admitted }> {
     certificatePem,
     certificateAuthorityPem: authorityPem,
     trustBundles: [Buffer.from((await read('trust.jsonl')).trim())],
-    natsUserJwt: 'a.b.c',
+    natsUserJwt: natsJwtFor(nats.publicKey),
     hostName: 'till-1',
     controllerAddress: 'fleet.example:8443',
     natsUrl: 'nats://fleet.example:4222',
