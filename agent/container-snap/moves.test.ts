@@ -61,6 +61,18 @@ describe('what a person made boot next', () => {
     await depot.program.under({ SUDO_USER: 'bo', FAILPOINT_KILL: 'activation-intended' }).run(...words)
     expect((await machine.status()).moved).toMatchObject({ user: 'bo', command: 'rollback' })
   })
+
+  test('is over where programs that know of no moves activated something since', { timeout }, async () => {
+    const path = join(machine.sysroot.store, 'ledger.json')
+    await under({ SUDO_USER: 'kim' }, 'activate', second)
+    const { moved } = await machine.ledger()
+    await under({ CONTAINER_SNAP_ASKED_BY: 'agent' }, 'activate', machine.first)
+    // They keep what they do not know.
+    await writeFile(path, JSON.stringify({ ...(await machine.ledger()), moved }))
+    expect((await machine.status()).moved).toBeNull()
+    await under({ SUDO_USER: 'kim' }, 'activate', second)
+    expect((await machine.status()).moved).toMatchObject({ to: second, user: 'kim' })
+  })
 })
 
 describe('what a machine changed in /etc', () => {

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { jsonLine } from '../context.ts'
 import { openLoader } from '../boot/open-loader.ts'
 import { bootDeployment } from '../deploy/boot-deployment.ts'
+import { lastMove } from '../deploy/move.ts'
 import { activatedSnapshot, rollbackTarget } from '../deploy/targets.ts'
 import { SnapError } from '../errors.ts'
 import type { DeploymentRecord } from '../ledger.ts'
@@ -42,7 +43,7 @@ export async function status(context: Context): Promise<string> {
       activating === null || activated === null
         ? null
         : { id: activated.id, activation: activating.activation, bootId: activating.bootId },
-    moved: view.ledger.moved,
+    moved: lastMove(view),
     deployments: shown.flatMap((snapshot) => deploymentOf(known, snapshot) ?? []),
     kernelLine: current === null ? null : await lineToShow(context, machine, { view, current }),
   }

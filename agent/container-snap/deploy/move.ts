@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Asker } from '../asker.ts'
 import type { Move } from '../ledger.ts'
 import type { Snapshot, View } from '../store/snapshots.ts'
+import { listSnapshots } from '../store/snapshots.ts'
 import { recordOf } from './boot-deployment.ts'
 
 /**
@@ -25,4 +26,17 @@ function moveOf(
   const image = view.ledger.images.find(({ imageId }) => imageId === to.imageId)
   const digest = recordOf(view, to)?.digest ?? image?.digests.at(-1) ?? ''
   return { id: randomUUID(), to: to.id, digest, user: asker.user, command, at: new Date().toISOString() }
+}
+
+/**
+ * What a person made boot, unless something else was activated since: programs from before moves were kept leave
+ * them in the ledger as they activate something, and every one of them writes what was chosen. Where that is gone,
+ * nothing says otherwise.
+ */
+export function lastMove(view: View): Move | null {
+  const { moved, selected } = view.ledger
+  if (moved === null || selected === null) return moved
+  const to = listSnapshots(view).find(({ id }) => id === moved.to)
+  const isTo = to?.subvolume.uuid === selected.subvolumeUuid && to.imageId === selected.imageId
+  return isTo ? moved : null
 }
