@@ -153,6 +153,7 @@ describe('a failed operation', () => {
     ['expired', acceptedPlan('1', { counter: 2, activateUntilMs: 1_001 })],
     ['was withdrawn', acceptedPlan('1', { counter: 2, activateUntilMs: null })],
     ['went to another image', acceptedPlan('2', { counter: 2 })],
+    ['went to other kernel arguments', acceptedPlan('1', { counter: 2, kernelArguments: ['quiet'] })],
   ])('of an activation is not retried when the grant %s', (_why, plan) => {
     const world = worldIn('Activating')
     take(world, failed(world), NOW_MS)

@@ -1,6 +1,6 @@
 import { abandon, download, stage } from './advance.ts'
 import { checksOf, startChecks } from './health.ts'
-import { failureOf, mayActivate, mayStage, start } from './transition.ts'
+import { failureOf, mayActivate, mayStage, sameArguments, start } from './transition.ts'
 import { moveBack, rollBack } from './fall-back.ts'
 import type { Committing, Position, State, Step, Verifying } from './types.ts'
 
@@ -41,10 +41,13 @@ function prepareAgain(state: State, at: Preparing, nowMs: number): Step {
   return { next: running(next, at), effects }
 }
 
-/** The grant bounds the start of every try, and the newest plan of the same image holds it. */
+/** The grant bounds the start of every try, and the newest plan of the same image with the same kernel arguments holds it. */
 function activateAgain(state: State, at: Committing, nowMs: number): Step {
+  const { accepted } = state
   const granted =
-    state.accepted?.image.digest === at.plan.image.digest && mayActivate(state, state.accepted, nowMs)
+    accepted?.image.digest === at.plan.image.digest &&
+    sameArguments(accepted.kernelArguments, at.plan.kernelArguments) &&
+    mayActivate(state, accepted, nowMs)
   if (granted) {
     return start(running(state, at), { kind: 'activate', deploymentId: at.commit.targetDeploymentId })
   }
