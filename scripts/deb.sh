@@ -44,15 +44,32 @@ if [ "\$1" = configure ]; then
   systemd-tmpfiles --create bootfleet.conf >/dev/null 2>&1 || true
 fi
 POSTINST
-# A machine whose image is on trial must not lose who would take it back: then the removal ends here, with what to do.
-cat >"$scratch/DEBIAN/prerm" <<PRERM
+# A machine whose image is on trial, or whose adoption is not finished, must not lose who would take it back: then the
+# removal ends here, with what to do.
+cat >"$scratch/DEBIAN/prerm" <<'PRERM'
 #!/bin/sh
 set -e
-if [ "\$1" = remove ] && [ -d /run/systemd/system ] && [ -e /etc/bootfleet/agent.yaml ]; then
-  bootfleet-agent uninstall --config /etc/bootfleet/agent.yaml
+[ "$1" = remove ] || exit 0
+journal=/var/lib/bootfleet/adopt.json
+if [ -e "$journal" ] && ! grep -q '"finishedAt": *"' "$journal"; then
+  echo "bootfleet-host: not removed: an adoption is not finished ($journal); end it first:" \
+    "bootfleet-agent adopt --finish, or back with bootfleet-agent adopt --undo" >&2
+  exit 1
+fi
+config=/etc/bootfleet/agent.yaml
+if [ -d /run/systemd/system ] && [ -e "$config" ] && ! bootfleet-agent uninstall --config "$config"; then
+  cat >&2 <<WORDS
+bootfleet-host: not removed: bootfleet-agent uninstall --config $config failed, for the reason above.
+Do as it says and remove the package again. Where that file cannot be read, mend it; or, where container-snap status
+shows that what runs is blessed and boots next, take it out of the way, and nothing is asked any more:
+  systemctl disable --now bootfleet-agent bootfleet-health bootfleet-emergency container-snap-repair
+  mv $config $config.unread
+WORDS
+  exit 1
 fi
 PRERM
-# Deployments, kernels and what container-snap knows of them stay: the machine boots from them.
+# Deployments, kernels and what container-snap knows of them stay: the machine boots from them. Files go by their names,
+# for others may have put theirs beside them.
 cat >"$scratch/DEBIAN/postrm" <<POSTRM
 #!/bin/sh
 set -e
@@ -60,7 +77,23 @@ if [ "\$1" = purge ]; then
   if command -v deb-systemd-helper >/dev/null; then
     deb-systemd-helper purge $units >/dev/null || true
   fi
-  rm -rf /var/lib/bootfleet /etc/bootfleet
+  state=/var/lib/bootfleet
+  agent=\$state/agent
+  own=\$agent/identity
+  for file in key.pem key.pem.sealed nats.key nats.key.sealed nats.pub nats.jwt request.csr certificate.pem ca.pem \\
+    director.pem trust.jsonl; do
+    rm -f "\$own/\$file" "\$own/\$file.new"
+  done
+  rm -f "\$agent"/state.json "\$agent"/state.json.new "\$agent"/state.json.damaged-* "\$agent"/trust.jsonl \\
+    "\$agent"/trust.jsonl.new /etc/bootfleet/agent.yaml /etc/bootfleet/agent.yaml.new
+  # What an adoption kept, where nothing goes back any more.
+  if [ -e "\$state/adopt.json" ] && grep -q '"finishedAt": *"' "\$state/adopt.json"; then
+    rm -rf "\$state/adopted-etc" "\$state/carried-etc" "\$state/carried-base" "\$state/adopt.json" \\
+      "\$state/adopt.json.new"
+  fi
+  for folder in "\$own" "\$agent" "\$state" /etc/bootfleet; do
+    rmdir "\$folder" 2>/dev/null || true
+  done
 fi
 POSTRM
 chmod 755 "$scratch/DEBIAN/postinst" "$scratch/DEBIAN/prerm" "$scratch/DEBIAN/postrm"

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { access, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../config.ts'
 import type { AgentConfig } from '../config.ts'
 import type { Status } from '../container-snap/commands/status-view.ts'
@@ -109,27 +109,84 @@ describe('removing the agent from a host', () => {
   }, 120_000)
 })
 
-it('the units of the agent do not start again, and the root stays read-only', async () => {
-  const root = await mkdtemp(join(tmpdir(), 'bootfleet-units-'))
-  const units = join(root, 'usr/lib/systemd/system')
-  await mkdir(units, { recursive: true })
-  const packaged = join(import.meta.dirname, '../../packaging/systemd')
-  const names = await readdir(packaged)
-  for (const name of names) await copyFile(join(packaged, name), join(units, name))
-  execFileSync('systemctl', [`--root=${root}`, 'enable', ...names], { stdio: 'ignore' })
+describe('the units and files of an agent', () => {
+  let root: string
+  let config: AgentConfig
   const image = { digest: `sha256:${'1'.repeat(64)}`, version: '1' }
-  const host = { driver: 'simulated', image }
-  const config = parseConfig(JSON.stringify({ stateDir: join(root, 'state'), host, ...away }), 'test')
-  const configPath = join(root, 'agent.yaml')
-  await uninstall({ config, configPath, identity: 'kept', signal, unitRoot: root })
-  const isEnabled = (name: string): string => {
-    try {
-      return execFileSync('systemctl', [`--root=${root}`, 'is-enabled', name], { encoding: 'utf8' }).trim()
-    } catch {
-      return 'disabled'
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'bootfleet-units-'))
+    const units = join(root, 'usr/lib/systemd/system')
+    await mkdir(units, { recursive: true })
+    const packaged = join(import.meta.dirname, '../../packaging/systemd')
+    const names = await readdir(packaged)
+    for (const name of names) await copyFile(join(packaged, name), join(units, name))
+    execFileSync('systemctl', [`--root=${root}`, 'enable', ...names], { stdio: 'ignore' })
+    const host = { driver: 'simulated', image }
+    config = parseConfig(JSON.stringify({ stateDir: join(root, 'state'), host, ...away }), 'test')
+  }, 60_000)
+  afterEach(() => rm(root, { recursive: true, force: true }))
+
+  const remove = (identity: 'kept' | 'purged', stopped = signal): Promise<readonly string[]> =>
+    uninstall({ config, configPath: join(root, 'agent.yaml'), identity, signal: stopped, unitRoot: root })
+
+  async function enabledUnits(): Promise<readonly string[]> {
+    const names = await readdir(join(root, 'usr/lib/systemd/system'))
+    const isEnabled = (name: string): string => {
+      try {
+        const words = [`--root=${root}`, 'is-enabled', name]
+        return execFileSync('systemctl', words, { encoding: 'utf8' }).trim()
+      } catch {
+        return 'disabled'
+      }
     }
+    return names.filter((name) => isEnabled(name) === 'enabled')
   }
-  const enabled = names.filter((name) => isEnabled(name) === 'enabled')
-  expect(enabled).toEqual(['container-snap-readonly.service'])
-  await rm(root, { recursive: true, force: true })
+
+  it('do not start again, and the root stays read-only', async () => {
+    await remove('kept')
+    expect(await enabledUnits()).toEqual(['container-snap-readonly.service'])
+  }, 60_000)
+
+  it('are enabled again, those that were, where it cannot go on behind that', async () => {
+    execFileSync('systemctl', [`--root=${root}`, 'disable', 'bootfleet-health.service'], { stdio: 'ignore' })
+    const before = await enabledUnits()
+    const lock = await lockInstance(config.stateDir)
+    await expect(remove('kept')).rejects.toThrow(
+      /another agent runs with it.*; enabled again: bootfleet-agent\.service, bootfleet-emergency\.service/,
+    )
+    await lock.release()
+    expect(await enabledUnits()).toEqual(before)
+  }, 60_000)
+
+  it('stay while an adoption is not finished', async () => {
+    const before = await enabledUnits()
+    await mkdir(join(root, 'var/lib/bootfleet'), { recursive: true })
+    await writeFile(join(root, 'var/lib/bootfleet/adopt.json'), '{"finishedAt":null}')
+    await expect(remove('purged')).rejects.toThrow(
+      'adopt --finish, or back with bootfleet-agent adopt --undo',
+    )
+    expect(await enabledUnits()).toEqual(before)
+  }, 60_000)
+
+  it('are purged by name, and what else is in the folders stays', async () => {
+    const [own, theirs] = [join(root, 'state'), join(root, 'lib')]
+    await mkdir(join(theirs, 'dpkg'), { recursive: true })
+    await mkdir(own)
+    for (const name of ['key.pem.sealed', 'nats.key', 'nats.jwt', 'certificate.pem', 'ca.pem.new'])
+      await writeFile(join(own, name), 'a')
+    const set = `state.json.damaged-${new Date().toISOString().replaceAll(':', '')}`
+    for (const name of ['state.json', set, 'trust.jsonl', 'others.json', 'dpkg/status'])
+      await writeFile(join(theirs, name), 'a')
+    await writeFile(join(root, 'agent.yaml'), 'a')
+    const places = { stateDir: theirs, identityDir: own }
+    config = parseConfig(JSON.stringify({ ...places, host: { driver: 'simulated', image }, ...away }), 'test')
+    expect((await remove('purged')).join('\n')).toContain(`${theirs}; it stays, for it also has`)
+    expect((await readdir(theirs, { recursive: true })).toSorted()).toEqual([
+      'dpkg',
+      'dpkg/status',
+      'others.json',
+    ])
+    expect([await isThere(own), await isThere(join(root, 'agent.yaml'))]).toEqual([false, false])
+  }, 60_000)
 })

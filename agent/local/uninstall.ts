@@ -1,13 +1,13 @@
-import { access, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { journalPath, unfinishedAdoption } from '../adopt/journal.ts'
 import type { AgentConfig, HostConfig } from '../config.ts'
 import { AgentError } from '../errors.ts'
-import { run } from '../exec.ts'
 import { containerSnapProgram } from '../hosts/container-snap-program.ts'
 import { readStatus } from '../hosts/container-snap-status.ts'
 import type { KnownDeployment, Status } from '../hosts/container-snap-status.ts'
 import { openMachine } from '../hosts/open-host.ts'
 import { lockInstance } from '../instance-lock.ts'
+import { purge } from './purge.ts'
+import { disableUnits, findUnits, unitPlace, withUnitsRestored } from './units.ts'
 
 export type UninstallOptions = {
   readonly config: AgentConfig
@@ -21,37 +21,48 @@ export type UninstallOptions = {
 
 type ContainerSnapConfig = Extract<HostConfig, { driver: 'container-snap' }>
 
-/** The one that keeps the root read-only stays: without it the machine would run in another way than before. */
-const UNITS = [
-  'bootfleet-agent.service',
-  'bootfleet-health.service',
-  'bootfleet-emergency.service',
-  'container-snap-repair.service',
-  'container-snap-bless.service',
-] as const
-const UNIT_DIRS = ['etc/systemd/system', 'usr/lib/systemd/system', 'lib/systemd/system'] as const
 const TIMEOUT_MS = 5 * 60_000
 
 /**
- * Leaves a machine that goes on booting what it runs, with no agent and no tries counted. May be repeated.
- * @throws AgentError BlessFailed while something is on trial or waits for the next boot, AlreadyRunning.
+ * Leaves a machine that goes on booting what it runs, with no agent and no tries counted. May be repeated. Where it
+ * ends with an error, the units are as they were before.
+ * @throws AgentError BlessFailed while something is on trial or waits for the next boot, AdoptRefused while an
+ * adoption is not finished, AlreadyRunning.
  */
 export async function uninstall(options: UninstallOptions): Promise<readonly string[]> {
   const { config, signal } = options
   const { host } = config
-  const isOurs = host.driver === 'container-snap'
-  if (isOurs) refuseUnsettled(await statusOf(host, signal))
-  const lines = [...(await disableUnits(options))]
-  // Where no service manager stopped it, somebody else runs it.
-  const lock = await lockInstance(config.stateDir)
+  const root = options.unitRoot ?? (host.driver === 'container-snap' ? openMachine(host).root : '/')
+  await refuseUnfinished(root)
+  if (host.driver === 'container-snap') refuseUnsettled(await statusOf(host, signal))
+  const units = await findUnits(await unitPlace(root), signal)
   try {
-    if (isOurs) lines.push(...(await settle(host, signal)))
-    if (options.identity === 'purged') lines.push(...(await purge(options)))
+    const lines = [await disableUnits(units, signal), ...(await leave(options))]
+    const next = `the fleet still counts this host: bootfleet revoke host/${config.name} --reason uninstalled`
+    return [...lines, next]
+  } catch (error) {
+    throw await withUnitsRestored(error, units)
+  }
+}
+
+async function leave({ config, configPath, identity, signal }: UninstallOptions): Promise<readonly string[]> {
+  const { host, stateDir } = config
+  // Where no service manager stopped it, somebody else runs it.
+  const lock = await lockInstance(stateDir)
+  try {
+    const settled = host.driver === 'container-snap' ? await settle(host, signal) : []
+    return [...settled, ...(identity === 'purged' ? await purge(config, configPath) : [])]
   } finally {
     await lock.release()
   }
-  const next = `the fleet still counts this host: bootfleet revoke host/${config.name} --reason uninstalled`
-  return [...lines, next]
+}
+
+/** Its way back is only in the hands of these programs. */
+async function refuseUnfinished(root: string): Promise<void> {
+  if (!(await unfinishedAdoption(root))) return
+  const found = `an adoption is not finished (${journalPath(root)})`
+  const advice = 'end it first: bootfleet-agent adopt --finish, or back with bootfleet-agent adopt --undo'
+  throw new AgentError('AdoptRefused', `uninstalling: ${found}; ${advice}`)
 }
 
 function programOf(host: ContainerSnapConfig) {
@@ -98,40 +109,4 @@ async function settle(host: ContainerSnapConfig, signal: AbortSignal): Promise<r
     timeoutMs: TIMEOUT_MS,
   })
   return [`${current.id} runs, boots next, and boots without being tried; deployments and kernels stay`]
-}
-
-async function disableUnits(options: UninstallOptions): Promise<readonly string[]> {
-  const { config, signal } = options
-  const machine = config.host.driver === 'container-snap' ? openMachine(config.host) : null
-  const root = options.unitRoot ?? machine?.root ?? '/'
-  const found: string[] = []
-  for (const unit of UNITS) if (await isThere(root, unit)) found.push(unit)
-  if (found.length === 0) return ['no unit of bootfleet was there']
-  const runs = root === '/' && (await exists('/run/systemd/system'))
-  const how = runs ? ['disable', '--now'] : [`--root=${root}`, 'disable']
-  await run(['systemctl', ...how, ...found], {
-    attempt: 'disabling the units',
-    signal,
-    timeoutMs: TIMEOUT_MS,
-  })
-  return [`disabled ${found.join(', ')}`]
-}
-
-async function isThere(root: string, unit: string): Promise<boolean> {
-  const there = await Promise.all(UNIT_DIRS.map((directory) => exists(join(root, directory, unit))))
-  return there.includes(true)
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** Keys, what they vouch for, plans and the configuration. */
-async function purge({ config, configPath }: UninstallOptions): Promise<readonly string[]> {
-  const paths = [config.identityDir, config.stateDir, configPath]
-  for (const path of paths) await rm(path, { recursive: true, force: true })
-  return [`removed ${paths.join(', ')}`]
 }

@@ -1,8 +1,18 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 const units = readdirSync(join(root, 'packaging/systemd'))
@@ -88,5 +98,58 @@ describe("a host's files", () => {
     const control = join(base, 'control')
     run('dpkg-deb', '-e', file, control)
     for (const unit of units) expect(readFileSync(join(control, 'postinst'), 'utf8')).toContain(unit)
+  })
+
+  describe('as a Debian package that goes', () => {
+    let at: string
+    let programs: string
+    let control: string
+
+    beforeAll(() => {
+      control = join(base, 'control-of-gone')
+      run('dpkg-deb', '-e', join(root, run('scripts/deb.sh')), control)
+    }, 300_000)
+
+    beforeEach(() => {
+      at = mkdtempSync(join(base, 'gone-'))
+      programs = join(at, 'bin')
+      for (const folder of ['bin', 'etc/bootfleet', 'run/systemd/system', 'var/lib/bootfleet/agent/identity'])
+        mkdirSync(join(at, folder), { recursive: true })
+      writeFileSync(join(at, 'etc/bootfleet/agent.yaml'), 'name: [')
+    })
+
+    /** A maintainer script, with `at` for the machine's root; `uninstall` is how the agent's ends. */
+    function script(name: string, word: string, uninstall = 0) {
+      const text = readFileSync(join(control, name), 'utf8').replaceAll(/\/(etc|run|var)\//g, `${at}/$1/`)
+      const agent = `#!/bin/sh\necho "$@" >>${at}/calls\nexit ${uninstall}\n`
+      writeFileSync(join(programs, 'bootfleet-agent'), agent, { mode: 0o755 })
+      const env = { PATH: `${programs}:${process.env['PATH'] ?? ''}` }
+      return spawnSync('sh', ['-c', text, name, word], { env, encoding: 'utf8' })
+    }
+
+    it('stays while the agent cannot be uninstalled, and says what to do', () => {
+      const { status, stderr } = script('prerm', 'remove', 2)
+      expect([status, stderr]).toEqual([1, expect.stringContaining(`mv ${at}/etc/bootfleet/agent.yaml`)])
+      expect(script('prerm', 'remove').status).toBe(0)
+      expect(script('prerm', 'upgrade', 1).status).toBe(0)
+    })
+
+    it('stays while an adoption is not finished, whether there is a configuration or not', () => {
+      rmSync(join(at, 'etc/bootfleet/agent.yaml'))
+      const journal = join(at, 'var/lib/bootfleet/adopt.json')
+      writeFileSync(journal, JSON.stringify({ finishedAt: null }, null, 2))
+      const { status, stderr } = script('prerm', 'remove')
+      expect([status, stderr]).toEqual([1, expect.stringContaining('adopt --finish')])
+      writeFileSync(journal, JSON.stringify({ finishedAt: '2026-11-22T00:00:00Z' }, null, 2))
+      expect(script('prerm', 'remove').status).toBe(0)
+    })
+
+    it('takes only its own files along when it is purged', () => {
+      const state = join(at, 'var/lib/bootfleet')
+      for (const name of ['agent/identity/key.pem', 'agent/state.json', 'agent/state.json.damaged-1', 'mine'])
+        writeFileSync(join(state, name), 'a')
+      expect(script('postrm', 'purge').status).toBe(0)
+      expect([readdirSync(state), existsSync(join(at, 'etc/bootfleet'))]).toEqual([['mine'], false])
+    })
   })
 })
