@@ -197,6 +197,15 @@ describe('the preflight of an adoption', () => {
     expect(fingerprintOf({ ...sound, people: [] })).not.toBe(print)
   })
 
+  test('secrets on the kernel’s line are not said', () => {
+    const secrets = ['rd.iscsi.password=s3cret', 'netroot=iscsi:kim:s3cret@h::::iqn', 'token.secret=s3cret']
+    const said = preflightLines(
+      preflight({ ...sound, kernelArguments: [...sound.kernelArguments, ...secrets] }),
+    )
+    expect(said.join('\n')).toContain('rd.iscsi.password=… netroot=iscsi:…@h::::iqn')
+    expect(said.join('\n')).not.toContain('s3cret')
+  })
+
   test('the guide has a row for each refusal, in its words', () => {
     const guide = readFileSync(join(import.meta.dirname, '../../docs/adopt.md'), 'utf8')
     const rows = [...guide.matchAll(/^\| `([a-z-]+)` \| (.*?) \| (.*) \|$/gm)].map((match) => match.slice(1))

@@ -1,3 +1,4 @@
+import { shownArgument } from '../../proto/shown-argument.ts'
 import type { Facts, FolderFacts, LoaderFacts, RoomFacts } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { foreignMountPoints, isPersistent } from './fstab.ts'
@@ -78,7 +79,7 @@ function rootFindings({ root, encrypted, kernelArguments }: Facts): readonly Fin
     return [refuse('root-is-deployment')]
   const place = root.subvolume === '/' ? 'the top level of its btrfs' : `the subvolume ${root.subvolume}`
   const carried = sortArguments(kernelArguments)
-  const words = (list: readonly string[]): string => list.join(' ')
+  const words = (list: readonly string[]): string => list.map(shownArgument).join(' ')
   return [
     ok(`the root is ${place}`),
     namesSubvolume(kernelArguments)

@@ -53,6 +53,17 @@ describe('a report', () => {
     })
   })
 
+  it('says what is on the kernel’s line without the secrets that are', () => {
+    const source = 'machine'
+    const words = ['quiet', 'rd.iscsi.password=s3cret', 'netroot=iscsi:kim:s3cret@10.0.0.1::::iqn']
+    const kernelLine = words.map((argument) => ({ argument, source }))
+    expect(toReport(newWorld().disk, { ...host, kernelLine }).kernelLine?.arguments).toMatchObject([
+      { argument: 'quiet', source },
+      { argument: 'rd.iscsi.password=…', source },
+      { argument: 'netroot=iscsi:…@10.0.0.1::::iqn', source },
+    ])
+  })
+
   it('says what in /etc was changed on both sides', () => {
     const world = newWorld()
     world.disk = { ...world.disk, etcConflicts: ['/etc/motd'] }

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
+import { shownArgument } from '../../proto/shown-argument.ts'
 import { verdictOnRunning } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
@@ -96,7 +97,9 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
 function lineOf({ booted }: State, { kernelLine }: HostDescription) {
   return {
     ofHost: [...(booted.current?.kernelArguments ?? [])],
-    arguments: (kernelLine ?? []).slice(0, KERNEL_LINE_MAX).map((one) => ({ ...one })),
+    arguments: (kernelLine ?? [])
+      .slice(0, KERNEL_LINE_MAX)
+      .map(({ argument, source }) => ({ argument: shownArgument(argument), source })),
   }
 }
 
