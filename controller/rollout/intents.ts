@@ -1,3 +1,4 @@
+import { takesArguments } from './kernel-arguments.ts'
 import { targetOf } from './needs.ts'
 import { ownerOf } from './host-names.ts'
 import { permitsFor } from './permits.ts'
@@ -39,11 +40,16 @@ export function intentOf(state: RolloutEngineState, host: Host): PlanIntent | nu
     // An order to try again is one to take the image although the host fell back from it.
     allow: grant.retried === null ? allowed : [...allowed, image.digest],
     lint,
-    ...(grant.kernelArguments !== undefined && { kernelArguments: grant.kernelArguments }),
+    ...argumentsOf(host, grant),
     ...permitsFor(permits, { hostId: host.id, image: named }),
     ...resumedMove(host),
     commit: rollout.commit,
   }
+}
+
+/** Of an attempt that brought an agent from before, that agent must read the plan. */
+function argumentsOf(host: Host, { kernelArguments }: GrantRecord): Pick<PlanIntent, 'kernelArguments'> {
+  return kernelArguments !== undefined && takesArguments(host) ? { kernelArguments } : {}
 }
 
 /** Only while it is the one that the host speaks of: a host from before it was known refuses what it does not know. */

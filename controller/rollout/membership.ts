@@ -2,7 +2,7 @@ import { matchesSelector } from '../desired-state/label-selector.ts'
 import { learnVersion } from './barriers.ts'
 import { recount } from './contribution.ts'
 import { putOff, withdraw } from './grants.ts'
-import { wantsOthers } from './kernel-arguments.ts'
+import { argumentsFor, wantsOthers } from './kernel-arguments.ts'
 import { eachHost } from './jobs.ts'
 import { isCommitted, isEnded } from './phases.ts'
 import { isReportOnly, labelsOf, moveOf, nameOf, ownerOf } from './host-names.ts'
@@ -37,11 +37,9 @@ function place(state: RolloutEngineState, changes: Changes, host: Host): void {
   const owners = isTrusted ? wanted.filter((fleet) => matchesSelector(fleet.selector, host.labels)) : []
   host.owners = owners.map((fleet) => fleet.name).toSorted()
   host.pin = pinOf(state, host)
-  host.kernelArguments = state.declarations.get(nameOf(host))?.kernelArguments ?? noArguments
+  host.kernelArguments = argumentsFor(state, host)
   host.hold = holdOf(state, host, changes.now)
 }
-
-const noArguments: readonly string[] = []
 
 function pinOf(state: RolloutEngineState, host: Host): Host['pin'] {
   const digest = state.declarations.get(nameOf(host))?.pin ?? null

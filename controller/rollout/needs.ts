@@ -1,6 +1,6 @@
 import { nextOnTheWay } from './barriers.ts'
 import { hasDrifted, isBroken, runsImage } from './evidence.ts'
-import { runsWith, wantsOthers } from './kernel-arguments.ts'
+import { isFreed, runsWith, wantsOthers } from './kernel-arguments.ts'
 import { isEnded, isFailure, isOpenAgain, isWithdrawn } from './phases.ts'
 import { partOf } from './host-names.ts'
 import type { Fleet, Host, RolloutEngineState } from './state.ts'
@@ -80,7 +80,7 @@ function pinNeed(
   grant: GrantRecord | null,
 ): Need | null {
   if (image === null || isOn({ host, report }, image)) return null
-  if (grant?.pinned === true && grant.image?.digest === image.digest && !wantsOthers(host, grant)) {
+  if (grant?.pinned === true && grant.image?.digest === image.digest && !isFreed(host, grant)) {
     if (isFailure(grant.phase) || isExhausted(grant)) return null
   }
   return { direction: 'Forward', image, pinned: true }
@@ -129,9 +129,9 @@ function forwardAsKeeper(
   grant: GrantRecord | null,
   { host, report }: Heard,
 ): Direction | null {
-  if (grant === null || isWithdrawn(grant.phase) || wantsOthers(host, grant)) return 'Forward'
+  if (grant === null || isWithdrawn(grant.phase) || isFreed(host, grant)) return 'Forward'
   if (isFailure(grant.phase) || isExhausted(grant)) return null
-  if (isOpenAgain(grant)) return 'Forward'
+  if (isOpenAgain(grant) || wantsOthers(host, grant)) return 'Forward'
   return grant.direction === 'Back' || hasDrifted(report, grant, rollout.image) ? 'Forward' : null
 }
 
@@ -157,7 +157,7 @@ function backUnlessThere(
   grant: GrantRecord | null,
   { host, report }: Heard,
 ): Direction | null {
-  if (grant?.direction === 'Back' && !wantsOthers(host, grant)) {
+  if (grant?.direction === 'Back' && !isFreed(host, grant)) {
     if (isFailure(grant.phase) || isExhausted(grant)) return null
   }
   if (grant?.direction === 'Forward' && runsImage(report, rollout.image) && isKept(rollout, grant, report)) {

@@ -131,7 +131,7 @@ export type Host = {
   pin: { readonly digest: string; readonly image: ResolvedImage | null } | null
   /** From git, while it is in force. */
   hold: { readonly untilMs: number | null; readonly reason: string } | null
-  /** From git: for the kernel's line of what it is given from here on. */
+  /** From git, where it takes them: for the kernel's line of what it is given from here on. */
   kernelArguments: readonly string[]
   /** It reported since the engine was opened. */
   heard: boolean

@@ -8,12 +8,13 @@ import { noticeLoss } from './learning.ts'
 import { takeHalt } from './halt.ts'
 import { forgetDomains } from './holds.ts'
 import { assignAll, assignOwner, noteHoldEnd } from './membership.ts'
+import { takesArguments } from './kernel-arguments.ts'
 import { keepSigned } from './signatures.ts'
 import { runningAfter } from './running.ts'
 import { isReportOnly, moveOf } from './host-names.ts'
 import { hostOf } from './state-entries.ts'
 import type { Changes } from './changes.ts'
-import type { RolloutEngineState } from './state.ts'
+import type { Host, RolloutEngineState } from './state.ts'
 import { takeVerb } from './verbs.ts'
 import type { HostReport } from './report.ts'
 import type { RolloutEvent } from './events.ts'
@@ -99,12 +100,19 @@ function takeReport(
   const running = runningAfter(host.record, report, wallMs)
   const resumed = host.record?.resumed
   const record = { hostId, report, receivedAtMs: wallMs, running, ...(resumed && { resumed }) }
-  const before = { isReportOnly: isReportOnly(host), moveId: moveOf(host)?.id }
+  const before = placeOf(host)
   recount(state, host, () => {
     host.record = record
   })
   changes.writes.set(`host ${hostId}`, { kind: 'host', record })
-  const isAsBefore = isReportOnly(host) === before.isReportOnly && moveOf(host)?.id === before.moveId
-  if (!isAsBefore) assignOwner(state, changes, host)
+  if (placeOf(host) !== before) {
+    assignOwner(state, changes, host)
+    changes.publishes.add(hostId)
+  }
   readHost(state, changes, host)
+}
+
+/** All that a report tells of what the host may be given; another is another place in its fleet. */
+function placeOf(host: Host): string {
+  return JSON.stringify([isReportOnly(host), takesArguments(host), moveOf(host)?.id])
 }

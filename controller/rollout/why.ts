@@ -2,6 +2,7 @@ import { explain } from './explain.ts'
 import type { Explanation } from './explain.ts'
 import { evidenceOf, standingOf } from './host-views.ts'
 import type { Standing } from './host-views.ts'
+import { untakenArguments } from './kernel-arguments.ts'
 import { targetOf } from './needs.ts'
 import { renderNext } from './next-sentences.ts'
 import { renderReason } from './sentences.ts'
@@ -38,7 +39,7 @@ export function whyHost(state: RolloutEngineState, host: Host, now: Now): WhyVie
     fleet: fleet?.record.fleet ?? '',
     reason: explanation.kind,
     phase: standingOf(rollout, host),
-    message: `${sentenceOf(explanation)}${gateOf(state, { explanation, rollout }, now)}`,
+    message: `${sentenceOf(explanation)}${gateOf(state, { explanation, rollout }, now)}${untakenArguments(state, host)}`,
     sinceMs: isReportOnly(host) ? 0 : sinceOf(state, { explanation, fleet, host }),
     next: renderNext(explanation),
     ...failureOf(rollout, host),

@@ -82,6 +82,8 @@ function verdictOf({ ill, phase }: SimulatedAgent): HostReport['health']['verdic
 export function receivePlan(agent: SimulatedAgent, intent: PlanIntent): void {
   const { plan } = agent
   if (plan !== null && plan.fleet === intent.fleet && intent.generation < plan.generation) return
+  // An agent from before cannot read such a plan, and tells nobody.
+  if (agent.kernelArguments === undefined && intent.kernelArguments !== undefined) return
   const isCommitted = ['Activating', 'Rebooting', 'Verifying', 'RollingBack'].includes(agent.phase)
   if (isCommitted) return
   const same = isSameStep(agent.plan, intent)
