@@ -123,6 +123,26 @@ describe('kernel arguments of one host in git', () => {
     expect(rolloutView(world).state).toBe('Progressing')
   })
 
+  const lenient = { max: { kind: 'count', count: 2 }, minAttempted: 1 } as const
+  const forgiving = strategyWith({ failureLimit: { firstWave: lenient, later: lenient } })
+  const before200 = { below: '2.0.0', via: imageOf('1.5.0'), reason: 'a new table' }
+
+  it.each([
+    { from: 'in the wave that still runs', requires: [], triedWith: null },
+    { from: 'with the image on its way', requires: [before200], triedWith: before200.via },
+  ])('free a host that failed $from', ({ requires, triedWith }) => {
+    const world = settled(3)
+    const fleets = [fleetWith('2.0.0', { strategy: forgiving, requires })]
+    agentOf(world).behaviour = 'bad'
+    want(world, fleets, 'c2')
+    settleAll(world, ['h0'])
+    expect(grantOf(world, 'edge.2')).toMatchObject({ attempt: 1, phase: 'RolledBack', image: triedWith })
+    want(world, fleets, 'c3', { hosts: declared(off) })
+    settleAll(world, ['h0'])
+    expect(grantOf(world, 'edge.2')).toMatchObject({ attempt: 2, kernelArguments: off, image: triedWith })
+    expect(rolloutView(world).state).toBe('Progressing')
+  })
+
   it('come where the fleet stays on what was stable, and failed ones are left', () => {
     const world = settled()
     agentOf(world).behaviour = 'bad'

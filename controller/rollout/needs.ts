@@ -41,7 +41,7 @@ export function needOf(
   const { pin } = host
   if (pin !== null) return pinNeed({ host, report }, pin.image, grant)
   const direction = directionOf(of, grant === null || isDetour(grant) ? null : grant, { host, report })
-  if (direction === null || isLostOnTheWay(grant)) return null
+  if (direction === null || isLostOnTheWay(host, grant)) return null
   return onTheWay(state, { rollout, host, report }, direction)
 }
 
@@ -63,8 +63,9 @@ export function isDetour(grant: GrantRecord): boolean {
 }
 
 /** A host that could not take the image on the way is not sent past it. */
-function isLostOnTheWay(grant: GrantRecord | null): boolean {
-  return grant !== null && !grant.pinned && grant.image !== null && isFailure(grant.phase)
+function isLostOnTheWay(host: Host, grant: GrantRecord | null): boolean {
+  if (grant === null || grant.pinned || grant.image === null) return false
+  return isFailure(grant.phase) && !isFreed(host, grant)
 }
 
 type Heard = { readonly host: Host; readonly report: HostReport }
@@ -109,6 +110,7 @@ function forwardInWave(
   { host, report }: Heard,
 ): Direction | null {
   if (grant === null || isOpenAgain(grant)) return 'Forward'
+  if (isFailure(grant.phase)) return isFreed(host, grant) ? 'Forward' : null
   if (grant.phase !== 'Succeeded') return null
   return wantsOthers(host, grant) || hasDrifted(report, grant, rollout.image) ? 'Forward' : null
 }
