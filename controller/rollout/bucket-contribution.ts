@@ -72,7 +72,9 @@ function mayStage({ host, rollout }: Place, { isBlocked, need }: Wish, grant: Gr
 function wishMarks(host: Host, { isBlocked, need }: Wish, toStage: string | null): readonly Mark[] {
   const marks: Mark[] = isApart(host) ? ['exempt'] : []
   if (toStage !== null && need?.pinned === true) marks.push('pinsToStage')
-  if (need?.direction === 'Back') marks.push(isBlocked ? 'rollbackFailed' : 'toRollBack')
+  if (need?.direction === 'Back' && !isBlocked) marks.push('toRollBack')
+  // Where a person on it chose what boots, nobody failed.
+  if (need?.direction === 'Back' && isBlocked && moveOf(host) === null) marks.push('rollbackFailed')
   return marks
 }
 
@@ -105,10 +107,10 @@ function grantMarks(rollout: Rollout, host: Host, grant: GrantRecord): Mark[] {
   const marks: Mark[] = []
   if (isUnavailable(grant)) marks.push('activated')
   if (isAdopted(grant)) marks.push('adopted')
+  // Of what a person chose instead nobody says that the image is bad, or that the way back is.
+  if (moveOf(host) !== null) return marks
   if (grant.direction === 'Back' && isFailure(grant.phase)) marks.push('rollbackFailed')
   const image = targetOf(rollout.record, grant)
-  // Of what a person chose instead nobody says that the image is bad.
-  if (moveOf(host) !== null) return marks
   if (host.record !== null && grant.phase === 'Succeeded' && hasRegressed(host.record.report, grant, image)) {
     marks.push('regressed')
   }

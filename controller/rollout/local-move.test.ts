@@ -170,3 +170,35 @@ it('the first rollout of a fleet does not begin for hosts on which a person chos
   resume(world)
   expect(agentOf(world, 'h0').digest).toBe(digest('1.0.0'))
 })
+
+describe('a rollback of a fleet', () => {
+  const both = strategyWith({ maxUnavailable: { kind: 'count', count: 3 } })
+  /** h1 fails the image that the others run by then. */
+  const goingBack = (): World => {
+    const world = rolledOut('1.0.0', 3)
+    want(world, [fleetWith('2.0.0', { strategy: both })], 'c2')
+    settleAll(world, ['h0', 'h2'])
+    agentOf(world, 'h1').behaviour = 'bad'
+    settleAll(world, ['h1'])
+    expect(rolloutView(world).state).toBe('RollingBack')
+    return world
+  }
+
+  it('does not fail for a host that a person makes boot what it leaves', () => {
+    const world = goingBack()
+    moveByHand(world, agentOf(world, 'h0'), digest('2.0.0'))
+    settleAll(world)
+    expect(rolloutView(world).state).toBe('RolledBack')
+    expect(why(world, 'h0')).toBe('Drifted(local)')
+  })
+
+  it('does not fail for a host that a person takes back where it could not go', () => {
+    const world = goingBack()
+    agentOf(world, 'h0').behaviour = 'bad'
+    settleAll(world, ['h0'])
+    expect(phaseOf(world, 'h0')).toBe('RolledBack')
+    moveByHand(world, agentOf(world, 'h0'), digest('1.0.0'))
+    settleAll(world)
+    expect(rolloutView(world).state).toBe('RolledBack')
+  })
+})
