@@ -4,6 +4,8 @@
  */
 export const KERNEL_ARGUMENTS_MAX = 32
 export const KERNEL_ARGUMENT_MAX_LENGTH = 256
+/** Of all of a host's, with a blank between two: with everything else at its largest a plan must still be signed. */
+export const KERNEL_ARGUMENTS_MAX_BYTES = 4 * 1024
 
 /** No quotes, blanks, dollars or backslashes: a line goes through boot loaders that have a meaning for them. */
 const FORM = /^[A-Za-z0-9][A-Za-z0-9_.-]*(?:=[A-Za-z0-9_.,:@%+/~=-]*)?$/

@@ -1,5 +1,10 @@
 import * as z from 'zod'
-import { KERNEL_ARGUMENTS_MAX, refusedKernelArgument, withoutRepeats } from '../../proto/kernel-arguments.ts'
+import {
+  KERNEL_ARGUMENTS_MAX,
+  KERNEL_ARGUMENTS_MAX_BYTES,
+  refusedKernelArgument,
+  withoutRepeats,
+} from '../../proto/kernel-arguments.ts'
 import { hostReportedPrefix } from './label-selector.ts'
 import {
   digestSchema,
@@ -44,7 +49,14 @@ const kernelArgumentsSchema = listOf(
     if (message !== null) complain(context, { input: context.value, message })
   }),
   KERNEL_ARGUMENTS_MAX,
-).transform(withoutRepeats)
+)
+  .check((context) => {
+    const length = context.value.join(' ').length
+    if (length <= KERNEL_ARGUMENTS_MAX_BYTES) return
+    const message = `has ${length} characters in all, and at most ${KERNEL_ARGUMENTS_MAX_BYTES} fit in a plan: shorten them, or put what all hosts need in the image (/usr/lib/bootc/kargs.d)`
+    complain(context, { input: context.value, message })
+  })
+  .transform(withoutRepeats)
 
 export const hostSchema = manifestOf(
   'Host',

@@ -68,6 +68,10 @@ describe('a host', () => {
       '{ kernelArguments: [two words] }',
       '4:27: spec.kernelArguments[0]: is not one kernel argument (NAME or NAME=VALUE of letters, digits and _ . , : @ % + / ~ = -)',
     ],
+    [
+      `{ kernelArguments: [${Array.from({ length: 17 }, (_, at) => `a${at}=`.padEnd(241, 'x')).join(', ')}] }`,
+      '4:26: spec.kernelArguments: has 4113 characters in all, and at most 4096 fit in a plan: shorten them, or put what all hosts need in the image (/usr/lib/bootc/kargs.d)',
+    ],
     ['{ kernelArguments: [1] }', '4:27: spec.kernelArguments[0]: 1 is not a text'],
     [
       '{ labels: { host.bootfleet.dev/arch: amd64 } }',
