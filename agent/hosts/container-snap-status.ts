@@ -36,6 +36,8 @@ const Status = z.object({
     .nullable()
     .default(null),
   deployments: z.array(KnownDeployment),
+  /** Absent in programs of before it was told. */
+  loader: z.string().default(''),
   kernelLine: z
     .array(z.object({ argument: z.string(), source: z.string() }))
     .nullable()
@@ -47,6 +49,7 @@ export type Status = {
   readonly activated: { readonly id: string; readonly bootId: string } | null
   readonly moved?: LocalMove
   readonly deployments: readonly KnownDeployment[]
+  readonly loader: string
   readonly kernelLine: readonly { readonly argument: string; readonly source: string }[] | null
 }
 
@@ -59,10 +62,9 @@ export async function readStatus(call: Call, signal: AbortSignal): Promise<Statu
     const found = z.prettifyError(parsed.error).slice(0, 300)
     throw new AgentError('InspectFailed', `${attempt}: ${found}`)
   }
-  const { current, default: next, activated, moved, deployments, kernelLine } = parsed.data
-  const find = (root: { id: string } | null) => deployments.find(({ id }) => id === root?.id) ?? null
-  const known = { current: find(current), default: find(next), activated, deployments, kernelLine }
-  return { ...known, ...toMove(moved) }
+  const { current, default: next, moved, ...others } = parsed.data
+  const find = (root: { id: string } | null) => others.deployments.find(({ id }) => id === root?.id) ?? null
+  return { ...others, current: find(current), default: find(next), ...toMove(moved) }
 }
 
 function toMove(moved: z.infer<typeof Status>['moved']): { readonly moved?: LocalMove } {

@@ -77,6 +77,16 @@ describe('the container-snap program, as the agent calls it', () => {
     })
   })
 
+  it('says whether its boot loader takes kernel arguments, where it can be read', async () => {
+    const status = { current: null, default: null, activated: null, deployments: [], kernelLine: null }
+    await program(`echo '${JSON.stringify({ ...status, loader: 'grub' })}'`)
+    await expect(open(command).kernelLine(signal)).resolves.toBeNull()
+    await program(`echo '${JSON.stringify({ ...status, loader: 'tukit-grub2' })}'`)
+    await expect(open(command).kernelLine(signal)).resolves.toBe('NotOurs')
+    await program('exit 1')
+    await expect(open(command).kernelLine(signal)).resolves.toBeNull()
+  })
+
   it('that finds no space left is told apart from one that failed', async () => {
     await program('echo "container-snap: create snapshot of x: no space left on device" >&2; exit 8')
     await expect(open(command).activate('x', signal)).rejects.toMatchObject({

@@ -13,7 +13,7 @@ import type {
   FallenActivation,
   HostCheck,
   HostDriver,
-  SourcedArgument,
+  KernelLine,
   Staged,
   ToStage,
 } from './host-driver.ts'
@@ -107,9 +107,10 @@ async function repair(call: Call, signal: AbortSignal): Promise<readonly string[
 }
 
 /** For people alone: that it cannot be read stops nothing. */
-async function readKernelLine(call: Call, signal: AbortSignal): Promise<readonly SourcedArgument[] | null> {
+async function readKernelLine(call: Call, signal: AbortSignal): Promise<KernelLine> {
   return readStatus(call, signal).then(
-    ({ kernelLine }) => kernelLine,
+    // Its line is made by grub2-mkconfig, from /etc/default/grub alone.
+    ({ kernelLine, loader }) => (loader === 'tukit-grub2' ? 'NotOurs' : kernelLine),
     () => null,
   )
 }

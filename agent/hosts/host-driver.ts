@@ -24,6 +24,9 @@ export type HostCheck = {
 /** `source`: image, host (a plan) or machine. */
 export type SourcedArgument = { readonly argument: string; readonly source: string }
 
+/** `NotOurs`: its boot loader takes no arguments from a plan. Null: it cannot be read. */
+export type KernelLine = readonly SourcedArgument[] | 'NotOurs' | null
+
 export type OsRelease = { readonly id: string; readonly version: string }
 
 /** `version` is the label of the image itself, whatever the plan says; absent: it has none. */
@@ -56,8 +59,8 @@ export type HostDriver = {
   /** What was seen of the boots since; at most 32 lines of 256 characters. Never throws. */
   evidence(fallen: FallenActivation, signal: AbortSignal): Promise<readonly string[]>
   osRelease(): Promise<OsRelease>
-  /** On the kernel's line of what runs, behind its root; null where the host cannot say. Never throws. */
-  kernelLine(signal: AbortSignal): Promise<readonly SourcedArgument[] | null>
+  /** What is on the kernel's line of what runs, behind its root. Never throws. */
+  kernelLine(signal: AbortSignal): Promise<KernelLine>
   /** Download an image by digest; an image that is there already costs little. */
   pull(image: Image, options: PullOptions): Promise<Pulled>
   /**

@@ -64,6 +64,12 @@ describe('a report', () => {
     ])
   })
 
+  it('has a kernel line wherever a plan may put arguments on it, read or not', () => {
+    const { disk } = newWorld()
+    expect(toReport(disk, { ...host, kernelLine: null }).kernelLine).toMatchObject({ ofHost: [] })
+    expect(toReport(disk, { ...host, kernelLine: 'NotOurs' }).kernelLine).toBeUndefined()
+  })
+
   it('says what in /etc was changed on both sides', () => {
     const world = newWorld()
     world.disk = { ...world.disk, etcConflicts: ['/etc/motd'] }

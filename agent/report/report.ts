@@ -22,8 +22,8 @@ export type HostDescription = {
   readonly driver: string
   /** They may be sealed as it runs. */
   readonly keysKept: () => 'sealed' | 'plain'
-  /** Null: the host cannot say. */
-  readonly kernelLine?: readonly { readonly argument: string; readonly source: string }[] | null
+  /** Null: the host cannot say. `NotOurs`: its boot loader takes no arguments from a plan. */
+  readonly kernelLine?: readonly { readonly argument: string; readonly source: string }[] | 'NotOurs' | null
 }
 
 /** What the state does not know of the plans that come, or do not. */
@@ -83,7 +83,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
       driver: host.driver,
       keysKept: host.keysKept(),
     },
-    kernelLine: lineOf(state, host),
+    ...lineOf(state, host),
     defaultDigest: defaultDigestOf(state),
     etcConflicts: [...state.etcConflicts],
     deniedDigests: [...state.deniedDigests],
@@ -95,12 +95,13 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
 }
 
 function lineOf({ booted }: State, { kernelLine }: HostDescription) {
-  return {
-    ofHost: [...(booted.current?.kernelArguments ?? [])],
-    arguments: (kernelLine ?? [])
-      .slice(0, KERNEL_LINE_MAX)
-      .map(({ argument, source }) => ({ argument: shownArgument(argument), source })),
-  }
+  // Whose report has no line is given no arguments.
+  if (kernelLine === 'NotOurs') return {}
+  const ofHost = [...(booted.current?.kernelArguments ?? [])]
+  const line = (kernelLine ?? [])
+    .slice(0, KERNEL_LINE_MAX)
+    .map(({ argument, source }) => ({ argument: shownArgument(argument), source }))
+  return { kernelLine: { ofHost, arguments: line } }
 }
 
 /**
