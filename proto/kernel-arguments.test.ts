@@ -24,6 +24,7 @@ it.each([
   ['systemd.mask=bootfleet-health.service', 'what starts instead of the image'],
   ['systemd.watchdog-sec=0', 'what starts instead of the image'],
   ['rd.systemd.unit=emergency.target', 'what starts instead of the image'],
+  ['bootfleet.tries_left=3', 'what starts instead of the image'],
   ['emergency', 'what starts instead of the image'],
   ['rd.break=pre-mount', 'programs that no image brings'],
   ['sysctl.kernel.core-pattern=x', 'programs that no image brings'],

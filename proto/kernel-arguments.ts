@@ -34,6 +34,7 @@ const REFUSED: readonly Rule[] = [
       '5',
       'systemd.',
       'rd.systemd.',
+      'bootfleet.',
     ],
     why: 'it decides what starts instead of the image, and whether the trial of an image is judged',
   },

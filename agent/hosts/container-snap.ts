@@ -9,14 +9,7 @@ import { pullImage, referenceOf } from './container-snap-pull.ts'
 import { loaderEvidence, parseJson, readStatus, toDeployment } from './container-snap-status.ts'
 import { tidyUp, withRoom } from './container-snap-tidy.ts'
 import { greenbootChecks } from './greenboot.ts'
-import type {
-  FallenActivation,
-  HostCheck,
-  HostDriver,
-  KernelLine,
-  Staged,
-  ToStage,
-} from './host-driver.ts'
+import type { FallenActivation, HostCheck, HostDriver, KernelLine, Staged, ToStage } from './host-driver.ts'
 import type { Machine } from './machine.ts'
 import { runNamedCheck } from './named-check.ts'
 import { readOsRelease } from './os-release.ts'

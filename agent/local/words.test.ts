@@ -22,7 +22,14 @@ describe('what a host says of itself', () => {
   it('names what runs, what boots next, and how far the plan is', () => {
     const { disk } = worldIn('Healthy')
     const other = { ...known, id: '2-work1', digest: '', blessed: false, triesLeft: 2 }
-    const status = { current: known, default: other, activated: null, deployments: [], loader: 'grub', kernelLine: null }
+    const status = {
+      current: known,
+      default: other,
+      activated: null,
+      deployments: [],
+      loader: 'grub',
+      kernelLine: null,
+    }
     expect(statusLines({ ...disk, etcConflicts: ['/etc/motd'] }, status, at(180_000))).toEqual([
       `runs    ${digestOf('1')} (1-work2; proven)`,
       'next    of an unknown image (2-work1; not proven, 2 tries left)',

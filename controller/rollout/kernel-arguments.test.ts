@@ -10,7 +10,15 @@ import {
   say,
   strategyWith,
 } from '../../test/support/rollout-fleet.ts'
-import { dispatch, enrol, move, newWorld, restart, settleAll, want } from '../../test/support/rollout-world.ts'
+import {
+  dispatch,
+  enrol,
+  move,
+  newWorld,
+  restart,
+  settleAll,
+  want,
+} from '../../test/support/rollout-world.ts'
 import type { World } from '../../test/support/rollout-world.ts'
 import { pinnedImage } from '../../test/support/scenario-wanted.ts'
 import type { HostDeclaration } from '../desired-state/types.ts'
