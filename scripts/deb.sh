@@ -62,7 +62,7 @@ if [ -d /run/systemd/system ] && [ -e "$config" ] && ! bootfleet-agent uninstall
 bootfleet-host: not removed: bootfleet-agent uninstall --config $config failed, for the reason above.
 Do as it says and remove the package again. Where that file cannot be read, mend it; or, where container-snap status
 shows that what runs is blessed and boots next, take it out of the way, and nothing is asked any more:
-  systemctl disable --now bootfleet-agent bootfleet-health bootfleet-emergency container-snap-repair
+  systemctl disable --now bootfleet-agent bootfleet-health bootfleet-emergency container-snap-repair container-snap-bless
   mv $config $config.unread
 WORDS
   exit 1
