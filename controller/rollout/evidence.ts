@@ -1,4 +1,4 @@
-import { runsWith } from './kernel-arguments.ts'
+import { runsWith } from './given-arguments.ts'
 import { isAdopted, isCommitted, isEnded, isFailure, isFurther, isWithdrawn } from './phases.ts'
 import type { HostPhase } from './states.ts'
 import type { GrantRecord } from './records.ts'

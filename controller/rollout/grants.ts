@@ -1,5 +1,5 @@
 import { isBroken, isHealthyOn } from './evidence.ts'
-import { runsWith } from './kernel-arguments.ts'
+import { runsWith } from './given-arguments.ts'
 import { recount } from './contribution.ts'
 import { targetOf } from './needs.ts'
 import type { Need } from './needs.ts'

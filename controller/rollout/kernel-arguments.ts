@@ -1,19 +1,9 @@
+import { areSameArguments } from './given-arguments.ts'
 import { isReportOnly, nameOf } from './host-names.ts'
 import type { GrantRecord } from './records.ts'
-import type { HostReport } from './report.ts'
 import type { Host, RolloutEngineState } from './state.ts'
 
 const noArguments: readonly string[] = []
-
-/** The order counts, for the kernel goes by it. */
-function isSame(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((argument, at) => argument === other[at])
-}
-
-/** Of a host that does not say, nothing is asked: it is given none either. */
-export function runsWith({ kernelArguments }: HostReport, wanted: readonly string[] = []): boolean {
-  return kernelArguments === undefined || isSame(kernelArguments, wanted)
-}
 
 /**
  * Whether a plan may name any. An agent from before says nothing of them, and cannot read a plan that does; nor does
@@ -44,7 +34,7 @@ export function wantsOthers(
   host: { readonly kernelArguments: readonly string[] },
   { kernelArguments = [] }: GrantRecord,
 ): boolean {
-  return !isSame(kernelArguments, host.kernelArguments)
+  return !areSameArguments(kernelArguments, host.kernelArguments)
 }
 
 /**

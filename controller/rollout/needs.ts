@@ -1,6 +1,7 @@
 import { nextOnTheWay } from './barriers.ts'
 import { hasDrifted, isBroken, runsImage } from './evidence.ts'
-import { isFreed, runsWith, wantsOthers } from './kernel-arguments.ts'
+import { runsWith } from './given-arguments.ts'
+import { isFreed, wantsOthers } from './kernel-arguments.ts'
 import { isEnded, isFailure, isOpenAgain, isWithdrawn } from './phases.ts'
 import { partOf } from './host-names.ts'
 import type { Fleet, Host, RolloutEngineState } from './state.ts'
