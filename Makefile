@@ -61,10 +61,10 @@ test-powercut: setup ## an update, cut at every step and at 300 moments by chanc
 test-powercut-full: setup ## the same at 1,000 moments, and on a disk that reorders what was not flushed
 	@POWERCUTS=1000 vitest run --project powercut --project powercut-full
 
-test-vm: setup ## real machines in QEMU: an upgrade, and two broken images
+test-vm: setup ## real machines in QEMU: upgrades and broken images, with systemd-boot and GRUB
 	@vitest run --project vm
 
-test-vm-full: setup ## the same, every other broken image, power cuts, and GRUB on UEFI and BIOS
+test-vm-full: setup ## the same, every other broken image, and power cuts
 	@vitest run --project vm --project vm-full
 
 bench-engine: build ## what planning and one event cost in fleets of up to a million hosts

@@ -34,6 +34,11 @@ function inOrder(entries: readonly GrubEntry[]): GrubEntry[] {
     .toSorted((a, b) => last(a) - last(b) || b.activation - a.activation)
 }
 
+/**
+ * A kernel that was loaded stays the only one of this start: GRUB 2.06 takes the command line of a second one away as
+ * it unloads the first (measured on a BIOS: the second starts without a root). So what can be seen beforehand is, and
+ * where an initrd then cannot be loaded all the same, the machine starts again, which on trial costs the next try.
+ */
 function loadFunction(entry: GrubEntry): string[] {
   const counted = entry.kind === 'trial' && entry.tries !== null
   const left = counted ? [`bootfleet.tries_left=$${triesName(entry.activation)}`] : []
@@ -42,8 +47,14 @@ function loadFunction(entry: GrubEntry): string[] {
     '',
     `function bootfleet_load_${entry.activation} {`,
     ...(entry.kind === 'trial' && entry.tries !== null ? countDown(entry.activation, entry.tries) : []),
+    `  if [ -s "$${bootVariable}${entry.linux}" -a -s "$${bootVariable}${entry.initrd}" ]; then true; else return 1; fi`,
     `  if linux "$${bootVariable}${entry.linux}" ${words}; then true; else return 1; fi`,
-    `  if initrd "$${bootVariable}${entry.initrd}"; then true; else return 1; fi`,
+    `  if initrd "$${bootVariable}${entry.initrd}"; then true; else`,
+    '    echo "bootfleet: the initrd cannot be loaded; starting again"',
+    '    sleep 5',
+    '    reboot',
+    '    return 1',
+    '  fi',
     '}',
   ]
 }

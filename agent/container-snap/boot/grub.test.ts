@@ -140,15 +140,29 @@ describe('GRUB', () => {
     expect(await files.content()).toEqual(before)
   })
 
-  test('a kernel that is gone is passed over at once, by what is proven', async () => {
+  const fileOf = async (text: string): Promise<string> => {
+    const content = await files.content()
+    const [name = ''] = Object.keys(content).filter((path) => content[path] === text)
+    return join(files.esp, name)
+  }
+
+  test.each(['kernel of b', 'initrd of b'])(
+    'a missing %s is passed over at once, by what is proven',
+    async (text) => {
+      await loader.activate(one, { activation: 1, counted: false })
+      await loader.activate(two, { activation: 2, counted: true })
+      await rm(await fileOf(text))
+      expect(await boots(1)).toEqual(['a-work1'])
+      expect(await loader.entries()).toMatchObject([{}, { triesLeft: 2 }])
+    },
+  )
+
+  test('an initrd that GRUB cannot load uses up all tries, one start after the other', async () => {
     await loader.activate(one, { activation: 1, counted: false })
     await loader.activate(two, { activation: 2, counted: true })
-    const names = await readdir(join(files.esp, 'bootfleet'))
-    const content = await files.content()
-    const linux = names.find((name) => content[`bootfleet/${name}`] === 'kernel of b')
-    await rm(join(files.esp, 'bootfleet', linux ?? ''))
+    await writeFile(await fileOf('initrd of b'), 'rubbish')
     expect(await boots(1)).toEqual(['a-work1'])
-    expect(await loader.entries()).toMatchObject([{}, { triesLeft: 2 }])
+    expect(await loader.entries()).toMatchObject([{}, { kind: 'bad', triesLeft: 0 }])
   })
 
   test.each([

@@ -19,7 +19,7 @@ export async function bootByGrub(bootDirectory: string): Promise<GrubBoot> {
     const file = join(scratch, 'script')
     await writeFile(file, `${commands}\n${asBash(text)}\n${start}`)
     const env = { bootfleet_boot: bootDirectory, default: 'own', LC_ALL: 'C.UTF-8' }
-    const { stdout } = await execa('bash', [file], { env, reject: false })
+    const { stdout } = await execa('bash', [file], { env, reject: false, timeout: 60_000 })
     const [menuId = 'own', linux = '', ...words] = stdout.split('\n').at(-1)?.split('\t') ?? []
     return menuId === 'own' || linux === '' ? null : { menuId, linux, options: words.join(' ') }
   } finally {
@@ -43,8 +43,12 @@ load_env() {
   done
 }
 save_env() { [ -e "$2" ] && grub-editenv "$2" set "$3=\${!3}"; }
-linux() { [ -s "$1" ] || return 1; loaded="$1"; shift; loaded_words="$*"; }
-initrd() { [ -s "$1" ]; }
+# The line of a second kernel is lost, as with GRUB 2.06.
+linux() { [ -s "$1" ] || return 1; if [ -n "$loaded" ]; then loaded="$1"; loaded_words=; return; fi; loaded="$1"; shift; loaded_words="$*"; }
+initrd() { [ -s "$1" ] && [ "$(head -c 7 "$1")" != "rubbish" ]; }
+echo() { :; }
+sleep() { :; }
+reboot() { exec bash "$0"; }
 `
 
 const start = `

@@ -12,6 +12,9 @@ const timeout = 120_000
 
 export type GrubPartition = { readonly startBytes: number; readonly sizeBytes: number }
 
+/** Of the ESP, as fstab names it. */
+export const ESP_UUID = 'B007-F1EE'
+
 /**
  * A machine's disk as a distribution's installer leaves it, for both firmwares: room for GRUB's BIOS core, an ESP with
  * GRUB in it, /boot as ext4, and the rest, empty, for a root.
@@ -52,9 +55,9 @@ export async function makeGrubDisk({ path, rootBytes, ownEntries }: GrubDiskOpti
     boot,
     root,
     bootUuid,
-    withBoot: async (work) => withMounted(path, boot, work),
+    withBoot: async (work) => withDevice(path, boot, async (device) => withMounted(device, [], work)),
     readBoot: async (file) =>
-      (await exec('grub-fstest', [...asDisk(path), 'cat', `(loop0,gpt3)${file}`], { timeout })).stdout,
+      (await exec('grub-fstest', [path, 'cat', `(loop0,gpt3)${file}`], { timeout })).stdout,
   }
   await writeTable(path, endOf(root) + mebibyte, [
     [bios, types.bios],
@@ -78,10 +81,6 @@ export async function makeGrubDisk({ path, rootBytes, ownEntries }: GrubDiskOpti
   return disk
 }
 
-function asDisk(path: string): readonly string[] {
-  return [path]
-}
-
 function endOf({ startBytes, sizeBytes }: GrubPartition): number {
   return startBytes + sizeBytes
 }
@@ -103,23 +102,35 @@ async function writeTable(
   await running
 }
 
-async function withMounted<T>(
+/** The partition as a device of this machine, for as long as the work takes. */
+export async function withDevice<T>(
   path: string,
   { startBytes, sizeBytes }: GrubPartition,
-  work: (directory: string) => Promise<T>,
+  work: (device: string) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'bootfleet-grub-boot-'))
   const range = [`--offset=${startBytes}`, `--sizelimit=${sizeBytes}`]
   const device = (await exec('losetup', ['--find', '--show', ...range, path], { timeout })).stdout.trim()
   try {
-    await exec('mount', [device, directory], { timeout })
+    return await work(device)
+  } finally {
+    await exec('losetup', ['--detach', device], { timeout })
+  }
+}
+
+export async function withMounted<T>(
+  device: string,
+  options: readonly string[],
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'bootfleet-mounted-'))
+  try {
+    await exec('mount', [...options, device, directory], { timeout })
     try {
       return await work(directory)
     } finally {
-      await exec('umount', [directory], { timeout })
+      await exec('umount', ['--recursive', directory], { timeout })
     }
   } finally {
-    await exec('losetup', ['--detach', device], { timeout })
     await rm(directory, { recursive: true, force: true })
   }
 }
@@ -215,7 +226,18 @@ async function installOnEfi(
   await mkdir(join(tree, 'BOOT'), { recursive: true })
   await copyFile(image, join(tree, 'BOOT/BOOTX64.EFI'))
   const offset = startBytes / sectorBytes
-  const shape = ['-F', '32', '-s', '1', '-h', String(offset), '--mbr=n', `--offset=${offset}`]
+  const shape = [
+    '-F',
+    '32',
+    '-i',
+    ESP_UUID.replace('-', ''),
+    '-s',
+    '1',
+    '-h',
+    String(offset),
+    '--mbr=n',
+    `--offset=${offset}`,
+  ]
   await exec('mkfs.fat', [...shape, disk.path, String(sizeBytes / 1024)], { timeout })
   await exec('mcopy', ['-i', `${disk.path}@@${startBytes}`, '-s', '-Q', tree, '::/'], { timeout })
 }

@@ -21,6 +21,8 @@ export const gone: FileContent = { kind: 'gone' }
 export type HostImages = {
   /** Build a version whose own layer is these files, push it, and return its manifest digest. */
   push(version: string, files?: Files): Promise<string>
+  /** The system that all versions share, as files in a folder that is there: a machine that was never an image. */
+  unpack(directory: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -65,6 +67,12 @@ export async function openHostImages(dir: string, repository: string): Promise<H
       ]
       await buildah('push', ...flags, '--digestfile', digestFile, image, `docker://${repository}:${version}`)
       return (await readFile(digestFile, 'utf8')).trim()
+    },
+    unpack: async (directory) => {
+      const container = await buildah('from', '--quiet', withPrograms)
+      const mount = await buildah('mount', container)
+      await exec('cp', ['--archive', `${mount}/.`, directory], { timeout: 300_000 })
+      await buildah('rm', container)
     },
     close: async () => {
       await buildah('rm', '--all')

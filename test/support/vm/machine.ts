@@ -41,13 +41,18 @@ export type MachineOptions = {
   readonly disk: string
   /** Files that the guest finds, as tmpfiles.d(5) lines; systemd reads them from the firmware's tables. */
   readonly tmpfiles: string
+  readonly firmware: 'bios' | 'uefi'
+  readonly loader: 'systemd-boot' | 'grub'
 }
+
+/** What the console shows once of each boot. */
+const bootMarks = { 'systemd-boot': /EFI stub: Loaded initrd/g, grub: /Booting `/g } as const
 
 export async function createMachine(options: MachineOptions): Promise<Machine> {
   const { dir, name, disk } = options
-  const firmware = await findFirmware()
+  const firmware = options.firmware === 'bios' ? null : await findFirmware()
   const variables = join(dir, `${name}-variables.fd`)
-  await copyFile(firmware.variables, variables)
+  if (firmware !== null) await copyFile(firmware.variables, variables)
   const consoles: string[] = []
   const socket = join(dir, `${name}.shell`)
   const shell = openShell(socket)
@@ -91,7 +96,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       await ended
     },
     console: readConsole,
-    boots: async () => [...(await readConsole()).matchAll(/EFI stub: Loaded initrd/g)].length,
+    boots: async () => [...(await readConsole()).matchAll(bootMarks[options.loader])].length,
     shell,
   }
 }

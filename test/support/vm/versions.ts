@@ -1,5 +1,6 @@
 import { gone, program, text } from './host-images.ts'
 import type { Files } from './host-images.ts'
+import { machineArguments } from './machine.ts'
 
 const kernelArguments = (...kargs: readonly string[]): Files => ({
   'usr/lib/bootc/kargs.d/90-broken.toml': text(`kargs = ${JSON.stringify(kargs)}\n`),
@@ -7,6 +8,12 @@ const kernelArguments = (...kargs: readonly string[]): Files => ({
 
 /** The service's own check of an image that works. */
 export const working: Files = { 'usr/lib/bootfleet/checks/web-up': program('#!/bin/sh\nexit 0\n') }
+
+/** With the arguments that an installer gives other machines: one that is adopted keeps only its console of them. */
+export const onAnyMachine = (files: Files): Files => ({
+  ...files,
+  'usr/lib/bootc/kargs.d/10-machine.toml': text(`kargs = ${JSON.stringify(machineArguments)}\n`),
+})
 
 /** Ways to be broken, each a small layer over what works. */
 export const broken = {

@@ -10,6 +10,8 @@ import type { GitRepository } from '../git-repository.ts'
 import { startNatsServer } from '../nats-server.ts'
 import { startRegistry } from '../registry.ts'
 import { enrolHost } from './enrolment.ts'
+import { adoptDebian, installDebian } from './debian-machine.ts'
+import type { FirmwareKind } from './grub-machine.ts'
 import { openHostImages } from './host-images.ts'
 import type { HostImages } from './host-images.ts'
 import { createMachine, machineArguments } from './machine.ts'
@@ -28,7 +30,14 @@ export type World = {
   readonly controller: Controller
   /** Install an image to a new disk, with the identity of an enrolled host. The machine is still off. */
   machine(name: string, digest: string): Promise<Machine>
+  /** A Debian machine with GRUB that was installed as everybody does. The machine is still off. */
+  debian(name: string, firmware: FirmwareKind): Promise<DebianMachine>
   close(): Promise<void>
+}
+
+export type DebianMachine = Machine & {
+  /** As an enrolled host, while it is off: the next boot is that of the image. */
+  adopt(digest: string): Promise<void>
 }
 
 /** Controller, NATS, git and registry on the loopback, and machines that know them from the outside. */
@@ -63,19 +72,33 @@ async function open(
   atEnd(async () => controller.operator.close())
   const images = await openHostImages(join(dir, 'images'), repository)
   atEnd(() => images.close())
-  const machine = async (name: string, digest: string): Promise<Machine> => {
+  const material = async (name: string): Promise<{ config: string; identity: string }> => {
     const identity = join(dir, `${name}-identity`)
     await enrolHost(identity, { name, labels: { site: 'lab' }, controller })
     const config = join(dir, `${name}-agent.json`)
     await writeFile(config, agentConfig(name, controller, nats))
+    return { config, identity }
+  }
+  const tmpfiles = registrySettings(registry.address)
+  const machine = async (name: string, digest: string): Promise<Machine> => {
+    const { config, identity } = await material(name)
     const disk = join(dir, `${name}.raw`)
     const image = `docker://${repository}@${digest}`
     await install(dir, { image, disk, name, config, identity, registry: registry.address })
-    const made = await createMachine({ dir, name, disk, tmpfiles: registrySettings(registry.address) })
+    const made = await createMachine({ dir, name, disk, tmpfiles, firmware: 'uefi', loader: 'systemd-boot' })
     atEnd(() => made.cutPower())
     return made
   }
-  return { images, repository, git, controller, machine }
+  const debian = async (name: string, firmware: FirmwareKind): Promise<DebianMachine> => {
+    const disk = await installDebian({ dir, name, firmware, images, ...(await material(name)) })
+    const made = await createMachine({ dir, name, disk: disk.path, tmpfiles, firmware, loader: 'grub' })
+    atEnd(() => made.cutPower())
+    const registries = await registriesConf(dir, registry.address)
+    const adopt = async (digest: string): Promise<void> =>
+      adoptDebian({ disk, firmware, image: `${repository}@${digest}`, registries })
+    return { ...made, adopt }
+  }
+  return { images, repository, git, controller, machine, debian }
 }
 
 function fromInside(address: string): string {
@@ -111,8 +134,7 @@ async function install(
   dir: string,
   { image, disk, name, config, identity, registry }: Installation,
 ): Promise<void> {
-  const registries = join(dir, 'registries.conf')
-  await writeFile(registries, `[[registry]]\nlocation = "${registry}"\ninsecure = true\n`)
+  const registries = await registriesConf(dir, registry)
   const place = ['--size', '4G', '--esp-size', '256M', '--hostname', name]
   const material = ['--agent-config', config, '--identity', identity]
   const kernel = machineArguments.flatMap((argument) => ['--karg', argument])
@@ -120,4 +142,10 @@ async function install(
     env: { ...process.env, CONTAINERS_REGISTRIES_CONF: registries },
     timeout: 600_000,
   })
+}
+
+async function registriesConf(dir: string, registry: string): Promise<string> {
+  const path = join(dir, 'registries.conf')
+  await writeFile(path, `[[registry]]\nlocation = "${registry}"\ninsecure = true\n`)
+  return path
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rename, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseEntries } from '../../../agent/container-snap/boot/grub-entries.ts'
 import { parseEnv } from '../../../agent/container-snap/boot/grub-env.ts'
@@ -118,7 +119,8 @@ describe.each<FirmwareKind>(['bios', 'uefi'])('GRUB on %s', (firmware) => {
 
   test('a try counts from the moment it is written, whenever the power goes', async () => {
     await activate('c', 3, true, 'off')
-    const isCounted = async (): Promise<boolean> => JSON.stringify(await env()) === '{"tries_3":"2"}'
+    const isCounted = async (): Promise<boolean> =>
+      isDeepStrictEqual(await env(), { tries_2: '0', tries_3: '2' })
     expect(await boots(isCounted)).toEqual([])
     expect(await boots()).toEqual([{ system: 'c', left: '1' }])
     expect(await entryOf('c')).toMatchObject({ kind: 'counted', triesLeft: 1, triesDone: 2 })
@@ -126,19 +128,28 @@ describe.each<FirmwareKind>(['bios', 'uefi'])('GRUB on %s', (firmware) => {
 
   test('what was blessed is counted no more', async () => {
     await onMachine(async (loader) => loader.bless(deployments.get('c')!))
-    expect(await env()).toEqual({})
+    expect(await env()).toEqual({ tries_2: '0' })
     expect(await boots()).toEqual([{ system: 'c', left: null }])
   })
 
-  test('a kernel that GRUB cannot load costs one try, and the last proven one boots at once', async () => {
+  const fileOfLast = async (kind: 'linux' | 'initrd', boot: string): Promise<string> => {
+    const [entry] = parseEntries(await disk.readBoot('/bootfleet/entries.cfg')).entries.toReversed()
+    return join(boot, entry?.[kind] ?? '')
+  }
+
+  test('an initrd that is gone costs one try, and the last proven one boots at once', async () => {
     await activate('d', 4, true, 'off')
-    await onMachine(async (_loader, boot) => {
-      const [entry] = parseEntries(await disk.readBoot('/bootfleet/entries.cfg')).entries.toReversed()
-      await truncate(join(boot, entry?.initrd ?? ''), 0)
-      await rm(join(boot, entry?.initrd ?? ''))
-    })
+    await onMachine(async (_loader, boot) => rm(await fileOfLast('initrd', boot)))
     expect(await boots()).toEqual([{ system: 'c', left: null }])
-    expect(await env()).toEqual({ tries_4: '2' })
+    expect(await env()).toEqual({ tries_2: '0', tries_4: '2' })
+  })
+
+  test('an initrd that GRUB cannot load uses up all tries, and then the last proven one boots', async () => {
+    await activate('e', 5, true, 'off')
+    // More than the memory there is.
+    await onMachine(async (_loader, boot) => truncate(await fileOfLast('initrd', boot), 8 * 1024 ** 3))
+    expect(await boots()).toEqual([{ system: 'c', left: null }])
+    expect(await env()).toMatchObject({ tries_5: '0' })
   })
 
   test('without entries that can be read the machine’s own entry boots', async () => {
