@@ -1,12 +1,9 @@
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
 import type { AgentConfig, FollowingConfig } from './config.ts'
-import type { Network } from './checks.ts'
+import { runBoots } from './boots.ts'
 import { openContact } from './contact.ts'
-import type { Contact } from './contact.ts'
-import { inForce } from './credentials.ts'
 import { AgentError } from './errors.ts'
 import type { HostDriver } from './hosts/host-driver.ts'
 import { openHost } from './hosts/open-host.ts'
@@ -17,23 +14,18 @@ import { openTrust } from './identity/trust.ts'
 import type { HostTrust } from './identity/trust.ts'
 import { lockInstance } from './instance-lock.ts'
 import type { InstanceLock } from './instance-lock.ts'
-import { runBoot } from './loop.ts'
 import { openMailbox } from './mailbox.ts'
-import type { Mailbox } from './mailbox.ts'
 import { networkOf } from './network.ts'
 import { observeUntilStopped } from './observing.ts'
 import { planAgeOf } from './plan-age.ts'
+import { prepareUntilDone } from './preparing.ts'
 import { openNatsConnection, shownAddress } from './plans/nats-connection.ts'
 import { subscribePlans } from './plans/subscriber.ts'
 import type { Credentials } from './report/channel.ts'
-import type { HostDescription } from './report/report.ts'
-import type { Reporter } from './report/reporter.ts'
 import { openTelling } from './report/telling.ts'
 import { openReporting } from './reporting.ts'
 import { openSealing } from './sealing.ts'
 import type { Sealing } from './sealing.ts'
-import { backoffMs } from './update/backoff.ts'
-import { VERSION } from '../proto/version.ts'
 
 export type AgentOptions = {
   readonly config: AgentConfig
@@ -48,6 +40,8 @@ export type AgentOptions = {
   readonly heartbeatMs?: number
   /** Between two looks at how old the newest plan is, and before the first. Default: 10 minutes. */
   readonly judgePlansEveryMs?: number
+  /** Between two looks at what changed in /etc. Default: an hour. */
+  readonly lookAtEtcEveryMs?: number
 }
 
 export type Agent = {
@@ -57,7 +51,6 @@ export type Agent = {
 }
 
 const JUDGE_PLANS_EVERY_MS = 10 * 60 * 1000
-const PREPARE_RETRY = { baseMs: 1_000, maxMs: 30_000 }
 
 /**
  * Start one agent; resolves when it knows who it is, which may take until somebody enrols it.
@@ -151,47 +144,6 @@ async function run(options: RunOptions, outer: AbortSignal): Promise<void> {
   }
 }
 
-type BootOptions = RunOptions & {
-  readonly tellingOf: ReturnType<typeof openTelling>
-  readonly reporter: Reporter
-  readonly mailbox: Mailbox
-  readonly contact: Contact
-  readonly network: Network
-}
-
-async function runBoots(options: BootOptions, signal: AbortSignal): Promise<void> {
-  const { config, identity, trust, driver, log, reporter, mailbox, contact, network } = options
-  for (let ended = ''; ended !== 'Stopped' && !signal.aborted;) {
-    if (ended === 'Rebooted') await prepareUntilDone(driver, log, signal)
-    const telling = options.tellingOf(await describe(options, signal))
-    ended = await runBoot({
-      driver,
-      identity: inForce(identity),
-      believed: trust.believed,
-      mailbox,
-      contact,
-      network,
-      log,
-      signal,
-      statePath: join(config.stateDir, 'state.json'),
-      checkIntervalMs: options.checkIntervalMs ?? 1_000,
-      ...telling,
-      onProgress: (doneBytes, totalBytes) => reporter.progress(doneBytes, totalBytes),
-    })
-  }
-}
-
-async function describe(
-  { driver, config, sealing }: RunOptions,
-  signal: AbortSignal,
-): Promise<HostDescription> {
-  const { id: osId, version: osVersion } = await driver.osRelease()
-  const { architecture, name } = driver
-  const kernelLine = await driver.kernelLine(signal)
-  const system = { architecture, osId, osVersion, driver: name, kernelLine }
-  return { hostName: config.name, agentVersion: VERSION, keysKept: sealing.kept, ...system }
-}
-
 async function followPlans(
   options: RunOptions & {
     readonly credentials: () => Credentials
@@ -230,19 +182,4 @@ async function untilStopped(
   const first = await Promise.race([opening, stopped])
   if (first === null) void opening.then((late) => late.close()).catch(() => {})
   return first
-}
-
-async function prepareUntilDone(driver: HostDriver, log: Logger, signal: AbortSignal): Promise<void> {
-  for (let failures = 1; !signal.aborted; failures += 1) {
-    try {
-      for (const done of await driver.prepare(signal)) log.warn({ done }, 'repaired')
-      return
-    } catch (error) {
-      if (signal.aborted) break
-      log.error({ err: error }, 'preparing the host failed')
-      const waitMs = backoffMs(failures, Math.random(), PREPARE_RETRY)
-      await delay(waitMs, undefined, { signal }).catch(() => {})
-    }
-  }
-  throw new AgentError('Stopped', 'preparing the host: stopped')
 }

@@ -147,6 +147,17 @@ describe('the agent program on a real btrfs, with its state inside the host', ()
     expect(current().current.digest).toBe(digests.get('1.0.0'))
   })
 
+  it('tells what a person changes in /etc of it, by name', async () => {
+    await writeFile(join(disk.directory, 'etc/by-hand.conf'), 'a secret of this machine\n')
+    await kill()
+    start()
+    const told = await server.waitFor(
+      (_, { etcChanges }) => etcChanges?.changes.some(({ path }) => path === 'by-hand.conf') === true,
+    )
+    expect(told.etcChanges).toMatchObject({ problem: '', more: 0 })
+    expect(told.etcChanges?.changes).toMatchObject([{ path: 'by-hand.conf', kind: 'added' }])
+  })
+
   it('goes back when a check is missing, killed in the middle of it all', async () => {
     const rollout = publish('2.0.0', ['web-up'])
     const inPhase =

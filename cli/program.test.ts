@@ -46,6 +46,10 @@ it('ends 1 for a directory that is not there, an unknown command and a bad optio
     note: expect.stringContaining('Did you mean validate?'),
   })
   expect(await run('status', '--timeout', 'soon')).toMatchObject({ status: 1 })
+  expect(await run('describe', 'fleet/edge', '--etc')).toMatchObject({
+    status: 1,
+    note: expect.stringContaining('describe --etc is of a host, and "fleet/edge" is none') as string,
+  })
   expect(await run('describe', 'host')).toMatchObject({
     status: 1,
     note: expect.stringContaining('TYPE/NAME'),

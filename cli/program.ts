@@ -87,10 +87,11 @@ function addReads(program: Command<[], { context?: string }>, session: () => Ses
     .command('describe')
     .description('one object with its reasons: TYPE/NAME or TYPE NAME')
     .argument('<object...>')
+    .option('--etc', 'of a host: the files of /etc that it changed against the image it runs, by name')
     .addOption(outputOption())
     .addHelpText(
       'after',
-      '\nThe last events about it come at the end; JSON and YAML are the object alone.\n\nExample:\n  bootfleet describe host/till-17',
+      '\nThe last events about it come at the end; JSON and YAML are the object alone, always with /etc.\n\nExamples:\n  bootfleet describe host/till-17\n  bootfleet describe host/till-17 --etc',
     )
     .action(async (words, options) => {
       end(await (await import('./commands/describe.ts')).runDescribe(session(), words, options))

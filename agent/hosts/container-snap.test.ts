@@ -87,6 +87,47 @@ describe('the container-snap program, as the agent calls it', () => {
     await expect(open(command).kernelLine(signal)).resolves.toBeNull()
   })
 
+  it('tells what changed in /etc, whole names and as many as a report has room for', async () => {
+    const changes = (names: readonly string[]) => names.map((path) => ({ path, kind: 'added' }))
+    const said = (names: readonly string[]) =>
+      writeFile(join(directory, 'said'), JSON.stringify({ changes: changes(names) }))
+    await program(`test "$*" = 'etc-diff --json' && cat ${join(directory, 'said')}`)
+    const few = ['hosts', 'ssh/sshd_config.d/10-local.conf']
+    await said(few)
+    const read = () => open(command).etcChanges(signal)
+    await expect(read()).resolves.toEqual({ kind: 'known', changes: changes(few), more: 0 })
+    await said([])
+    await expect(read()).resolves.toEqual({ kind: 'known', changes: [], more: 0 })
+    const many = Array.from({ length: 1_000 }, (_, index) => `conf.d/${String(index).padStart(4, '0')}`)
+    await said(many)
+    await expect(read()).resolves.toEqual({
+      kind: 'known',
+      changes: changes(many.slice(0, 128)),
+      more: 872,
+    })
+    const long = many.map((name) => `${name}${'語'.repeat(100)}`)
+    await said(long)
+    const cut = await read()
+    if (cut.kind === 'unknown') throw new Error(cut.problem)
+    expect(Buffer.byteLength(JSON.stringify(cut.changes))).toBeLessThanOrEqual(8 * 1024)
+    expect(cut.changes).toEqual(changes(long.slice(0, cut.changes.length)))
+    expect(cut.changes.length + cut.more).toBe(1_000)
+    expect(cut.changes.length).toBeGreaterThan(20)
+  })
+
+  it('says why what changed in /etc cannot be told', async () => {
+    await program('echo "container-snap: compare /etc: what runs is no deployment" >&2; exit 4')
+    await expect(open(command).etcChanges(signal)).resolves.toEqual({
+      kind: 'unknown',
+      problem: 'comparing /etc with its image: container-snap: compare /etc: what runs is no deployment',
+    })
+    await program('echo no JSON')
+    await expect(open(command).etcChanges(signal)).resolves.toEqual({
+      kind: 'unknown',
+      problem: 'comparing /etc with its image: the program did not say what differs',
+    })
+  })
+
   it('that finds no space left is told apart from one that failed', async () => {
     await program('echo "container-snap: create snapshot of x: no space left on device" >&2; exit 8')
     await expect(open(command).activate('x', signal)).rejects.toMatchObject({

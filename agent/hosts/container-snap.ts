@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { AgentError } from '../errors.ts'
 import { toOciArchitecture } from './architecture.ts'
 import { bounded, journalEvidence } from './boot-evidence.ts'
+import { readEtcChanges } from './container-snap-etc.ts'
 import { containerSnapProgram } from './container-snap-program.ts'
 import type { Call } from './container-snap-program.ts'
 import { lintImage } from './container-snap-lint.ts'
@@ -64,6 +65,7 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
     },
     evidence: (fallen, signal) => collectEvidence(call, machine, fallen, signal),
     kernelLine: (signal) => readKernelLine(call, signal),
+    etcChanges: (signal) => readEtcChanges(call, signal),
     osRelease: () => readOsRelease(machine.root),
     pull: (image, options) => withRoom(call, options.signal, () => pullImage(call, image, options)),
     lint: (image, signal) => lintImage(call, image, signal),

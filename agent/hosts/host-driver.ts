@@ -27,6 +27,16 @@ export type SourcedArgument = { readonly argument: string; readonly source: stri
 /** `NotOurs`: its boot loader takes no arguments from a plan. Null: it cannot be read. */
 export type KernelLine = readonly SourcedArgument[] | 'NotOurs' | null
 
+/** Against the image that runs: names below /etc, never what a file says. */
+export type EtcChanges =
+  /** `more`: how many there are besides, which are not named. */
+  | {
+      readonly kind: 'known'
+      readonly changes: readonly { readonly path: string; readonly kind: string }[]
+      readonly more: number
+    }
+  | { readonly kind: 'unknown'; readonly problem: string }
+
 export type OsRelease = { readonly id: string; readonly version: string }
 
 /** `version` is the label of the image itself, whatever the plan says; absent: it has none. */
@@ -61,6 +71,8 @@ export type HostDriver = {
   osRelease(): Promise<OsRelease>
   /** What is on the kernel's line of what runs, behind its root. Never throws. */
   kernelLine(signal: AbortSignal): Promise<KernelLine>
+  /** What the host did to its /etc; bounded in number and bytes. Reads all of it, so not often. Never throws. */
+  etcChanges(signal: AbortSignal): Promise<EtcChanges>
   /** Download an image by digest; an image that is there already costs little. */
   pull(image: Image, options: PullOptions): Promise<Pulled>
   /**

@@ -76,6 +76,25 @@ describe('a report', () => {
     expect(report(world).etcConflicts).toEqual(['/etc/motd'])
   })
 
+  it('says what changed in /etc by name, why it cannot, or that nobody has looked yet', () => {
+    const { disk } = newWorld()
+    const changes = [{ path: 'motd', kind: 'changed' }]
+    const known = { kind: 'known', changes, more: 3 } as const
+    expect(toReport(disk, host).etcChanges).toMatchObject({ takenAtMs: 0n, changes: [], problem: '' })
+    expect(toReport(disk, { ...host, etc: { found: known, takenAtMs: 7 } }).etcChanges).toMatchObject({
+      takenAtMs: 7n,
+      changes,
+      more: 3,
+      problem: '',
+    })
+    const unknown = { kind: 'unknown', problem: 'no deployment' } as const
+    expect(toReport(disk, { ...host, etc: { found: unknown, takenAtMs: 7 } }).etcChanges).toMatchObject({
+      takenAtMs: 7n,
+      changes: [],
+      problem: 'no deployment',
+    })
+  })
+
   it('is of a verification until the image is blessed, and of a way back until it is judged', () => {
     expect(report(worldIn('Blessing'))).toMatchObject({
       phase: Phase.VERIFYING,

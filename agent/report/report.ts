@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { shownArgument } from '../../proto/shown-argument.ts'
+import type { EtcChanges } from '../hosts/host-driver.ts'
 import { verdictOnRunning } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
@@ -24,7 +25,11 @@ export type HostDescription = {
   readonly keysKept: () => 'sealed' | 'plain'
   /** Null: the host cannot say. `NotOurs`: its boot loader takes no arguments from a plan. */
   readonly kernelLine?: readonly { readonly argument: string; readonly source: string }[] | 'NotOurs' | null
+  /** Null: not yet, since it booted. */
+  readonly etc?: TakenEtc | null
 }
+
+export type TakenEtc = { readonly found: EtcChanges; readonly takenAtMs: number }
 
 /** What the state does not know of the plans that come, or do not. */
 export type AboutPlans = {
@@ -84,6 +89,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
       keysKept: host.keysKept(),
     },
     ...lineOf(state, host),
+    ...etcOf(host),
     defaultDigest: defaultDigestOf(state),
     etcConflicts: [...state.etcConflicts],
     deniedDigests: [...state.deniedDigests],
@@ -102,6 +108,15 @@ function lineOf({ booted }: State, { kernelLine }: HostDescription) {
     .slice(0, KERNEL_LINE_MAX)
     .map(({ argument, source }) => ({ argument: shownArgument(argument), source }))
   return { kernelLine: { ofHost, arguments: line } }
+}
+
+function etcOf({ etc = null }: HostDescription) {
+  // Empty, and not absent: who sends none never looks.
+  if (etc === null) return { etcChanges: {} }
+  const takenAtMs = BigInt(etc.takenAtMs)
+  if (etc.found.kind === 'unknown') return { etcChanges: { takenAtMs, problem: etc.found.problem } }
+  const { changes, more } = etc.found
+  return { etcChanges: { takenAtMs, changes: [...changes], more } }
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { State } from '../update/types.ts'
 import { toReport } from './report.ts'
-import type { HostDescription, RefusedPlan } from './report.ts'
+import type { HostDescription, RefusedPlan, TakenEtc } from './report.ts'
 
 export type TellingOptions = {
   readonly report: (report: Report) => void
@@ -19,6 +19,8 @@ export type Telling = {
   readonly onState: (state: State) => void
   /** A plan that is refused although a director signed it for this host; null: there is none any more. */
   readonly onRefused: (refused: RefusedPlan | null) => void
+  /** What was found of /etc: of this boot alone, for another one may run another image. */
+  readonly onEtc: (etc: TakenEtc) => void
 }
 
 /** Reports anew when the state changes, and when what is refused or withheld does, which outlives a boot. */
@@ -40,8 +42,9 @@ export function openTelling(options: TellingOptions): (host: HostDescription) =>
 
   return (host) => {
     let last: State | null = null
+    let etc: TakenEtc | null = null
     const tell = (): void => {
-      if (last !== null) report(toReport(last, host, { refused, plansStaleSinceMs }))
+      if (last !== null) report(toReport(last, { ...host, etc }, { refused, plansStaleSinceMs }))
     }
     tellAgain = () => {
       if (last !== null) judge(last)
@@ -55,6 +58,10 @@ export function openTelling(options: TellingOptions): (host: HostDescription) =>
       },
       onRefused: (plan) => {
         refused = plan
+        tell()
+      },
+      onEtc: (taken) => {
+        etc = taken
         tell()
       },
     }

@@ -15,6 +15,7 @@ import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import { eventRows, renderEvents } from '../render/audit.ts'
 import { describeFleet, describeHost, describeRollout } from '../render/describe.ts'
+import type { EtcShown } from '../render/etc.ts'
 import type { StatusView } from '../render/status.ts'
 import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
@@ -32,13 +33,15 @@ const EVENTS_SHOWN = 10
 export function runDescribe(
   session: Session,
   words: readonly string[],
-  options: { output: 'table' | 'json' | 'yaml' },
+  options: { output: 'table' | 'json' | 'yaml'; etc?: true },
 ): Promise<ExitStatus> {
   const { type, name } = parseObject(words)
+  const etc = options.etc === true ? 'listed' : 'counted'
+  if (etc === 'listed' && !type.startsWith('host')) throw etcOfHosts(words)
   return withClient(session, async (client) => {
     const { terminal } = session
     const looks = { style: styleFor(terminal.colour), columns: columnsOf(terminal), headers: true }
-    const { about, data, text } = await describe(client, { type, name, looks })
+    const { about, data, text } = await describe(client, { type, name, looks, etc })
     switch (options.output) {
       case 'json':
         terminal.out(renderJson(data))
@@ -73,21 +76,32 @@ export function parseObject(words: readonly string[]): { type: string; name: str
   return { type, name }
 }
 
-async function describe(
-  client: OperatorClient,
-  { type, name, looks }: { readonly type: string; readonly name: string; readonly looks: StatusView },
-): Promise<Described> {
+type Wanted = {
+  readonly type: string
+  readonly name: string
+  readonly looks: StatusView
+  readonly etc: EtcShown
+}
+
+function etcOfHosts(words: readonly string[]): CliError {
+  return new CliError('BadUsage', `describe --etc is of a host, and "${words.join(' ')}" is none`)
+}
+
+async function describe(client: OperatorClient, { type, name, looks, etc }: Wanted): Promise<Described> {
   const { service } = client
   switch (type) {
     case 'host':
     case 'hosts': {
-      const { hosts } = await call(client, service.listHosts, create(ListHostsRequestSchema))
+      const { hosts } = await call(client, service.listHosts, create(ListHostsRequestSchema, { host: name }))
       const host = found(
         hosts.find((each) => each.name === name || each.hostId === name),
         'host',
         name,
       )
-      return { about: `host/${host.name}`, ...described(HostStatusSchema, host, describeHost(host, looks)) }
+      return {
+        about: `host/${host.name}`,
+        ...described(HostStatusSchema, host, describeHost(host, { ...looks, etc })),
+      }
     }
     case 'fleet':
     case 'fleets': {

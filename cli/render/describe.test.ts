@@ -7,7 +7,7 @@ import { plain } from './style.ts'
 const booted = `sha256:${'a'.repeat(64)}`
 const next = `sha256:${'b'.repeat(64)}`
 const linesOf = (host: Parameters<typeof create<typeof HostStatusSchema>>[1]): readonly string[] =>
-  describeHost(create(HostStatusSchema, host), { style: plain, headers: true, columns: null })
+  describeHost(create(HostStatusSchema, host), { style: plain, headers: true, columns: null, etc: 'counted' })
     .split('\n')
     .map((line) => line.replace(/ {2,}/, ' '))
 

@@ -8,12 +8,16 @@ import type {
 import { conditionsNamed } from '../../proto/picture/conditions.ts'
 import { runningWord, systemFacts } from '../../proto/picture/running.ts'
 import { bytesWord } from '../../proto/picture/words.ts'
+import { etcFacts } from './etc.ts'
+import type { EtcShown } from './etc.ts'
 import { renderFacts } from './fit.ts'
 import { renderFleet, renderRollout } from './status.ts'
 import type { StatusView } from './status.ts'
 import { stateWord, timeWord } from './words.ts'
 
-export function describeHost(host: HostStatus, { columns, style }: StatusView): string {
+export type HostLooks = StatusView & { readonly etc: EtcShown }
+
+export function describeHost(host: HostStatus, { columns, style, etc }: HostLooks): string {
   const labels = Object.entries(host.labels)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${value}`)
@@ -43,6 +47,7 @@ export function describeHost(host: HostStatus, { columns, style }: StatusView): 
     ...host.deniedDigests.map((digest) => ['Denied:', digest]),
     ...host.kernelLine.map(({ argument, source }) => ['Kernel argument:', `${argument} (${source})`]),
     ...host.etcConflicts.map((path) => ['/etc conflict:', path]),
+    ...etcFacts(host, etc),
     ...(host.refusedPlan === '' ? [] : [['Refused plan:', host.refusedPlan]]),
     ...host.evidence.map((line) => ['Evidence:', line]),
     ['Message:', orDash(host.message)],

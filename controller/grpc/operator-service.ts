@@ -9,6 +9,7 @@ import { answering } from './answering.ts'
 import { exportAudit, newestEntries } from './audit-entries.ts'
 import type { AuditArchive } from './audit-entries.ts'
 import { watchAudit } from './audit-watch.ts'
+import { hostsAsked } from './hosts-asked.ts'
 import { hostsWith, imagesOf } from './images-view.ts'
 import type { ImageQuestion } from './images-view.ts'
 import { joinHandlers } from './join-orders.ts'
@@ -20,7 +21,7 @@ import type { IssuedOperator, OperatorRequest } from '../operators/issue.ts'
 import { rolesOf } from '../operators/roles.ts'
 import { openOrderAudit } from './order-audit.ts'
 import type { Permissions, Viewer } from './permit.ts'
-import { hostStatuses, rolloutStatuses, sourceStatuses, statusOf } from './status-view.ts'
+import { rolloutStatuses, sourceStatuses, statusOf } from './status-view.ts'
 import { verbHandlers } from './verbs.ts'
 import type { VerbBackend } from './verbs.ts'
 import { visibleHosts, visibleRollouts, visibleSources, visibleStatus } from './visible.ts'
@@ -74,7 +75,7 @@ export function createOperatorService(
           create(WatchStatusResponseSchema, { status: visibleStatus(statusOf(backend.snapshot()), viewer) }),
       }),
     listHosts: unary('listHosts', ({ request, viewer }) => ({
-      hosts: visibleHosts(hostStatuses(backend.snapshot(), request.fleet), viewer),
+      hosts: visibleHosts(hostsAsked(backend.snapshot(), request), viewer),
     })),
     listRollouts: unary('listRollouts', ({ request, viewer }) => ({
       rollouts: visibleRollouts(rolloutStatuses(backend.snapshot(), request.fleet), viewer),

@@ -108,6 +108,7 @@ it('fits into a stored value whatever all of its lists hold at once, least told 
       health: { failedChecks: checks },
       failure: { code: 'BootFailed', message: '語'.repeat(1024), evidence: Array<string>(32).fill(wide) },
       etcConflicts: Array<string>(64).fill(wide),
+      etcChanges: { changes: Array.from({ length: 9 }, () => ({ path: wide, kind: 'added' })), more: 1 },
       kernelLine: {
         ofHost: Array<string>(32).fill(odd),
         arguments: Array.from({ length: 64 }, () => ({ argument: wide, source: 'image' })),
@@ -116,6 +117,7 @@ it('fits into a stored value whatever all of its lists hold at once, least told 
   )
   expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(48 * 1024)
   expect(report).not.toHaveProperty('kernelLine')
+  expect(report.etcChanges).toEqual({ changes: [], more: 10, takenAtMs: 0, problem: '' })
   expect(report.deniedDigests).toHaveLength(256)
   expect(report.health.failedChecks.length).toBe(16)
 })

@@ -6,11 +6,10 @@ import { Digest } from '../../proto/plan.ts'
 import type { AgentPhase } from '../rollout/states.ts'
 import type { HostReport, ReportedSystem, SourcedArgument } from '../rollout/report.ts'
 import { ControllerError } from '../errors.ts'
+import { EtcFromWire } from './etc-from-wire.ts'
 import { fitted, withinBytes } from './report-size.ts'
+import { cleaned, Instant, shown } from './wire-parts.ts'
 
-/** A host may say anything: text is cut to what a screen and a stored value can hold, and loses control characters. */
-const shown = (lengthMax: number): z.ZodType<string, string> =>
-  z.string().transform((text) => cleaned(text, lengthMax))
 /** Keeps what comes first, whatever script it is written in. */
 const shownList = (entriesMax: number): z.ZodType<string[], string[]> =>
   z.array(shown(256)).transform((lines) => withinBytes(lines.slice(0, entriesMax), LIST_SIZE_MAX_BYTES))
@@ -32,7 +31,6 @@ const LABELS_MAX = 32
 const LABELS_SIZE_MAX_BYTES = 4 * 1024
 const DigestOrNone = z.union([z.literal('').transform(() => null), Digest])
 const count = z.bigint().max(BigInt(Number.MAX_SAFE_INTEGER)).transform(Number)
-const Instant = z.bigint().nonnegative().max(BigInt(8.64e15)).transform(Number)
 const FAILED_CHECKS_MAX = 16
 const KERNEL_LINE_MAX = 64
 const LINE_SIZE_MAX_BYTES = 8 * 1024
@@ -123,6 +121,7 @@ const ReportFromWire = z.object({
         .transform((line) => withinBytes(line.slice(0, KERNEL_LINE_MAX), LINE_SIZE_MAX_BYTES)),
     })
     .optional(),
+  etcChanges: EtcFromWire.optional(),
   refusedPlan: z.object({ plan: PlanReference, code: shown(64), message: shown(1024) }).optional(),
   phaseEnteredAtMs: Instant,
   plansStaleSinceMs: Instant,
@@ -158,10 +157,6 @@ function lineOf(line: ReadLine | undefined): Pick<HostReport, 'kernelArguments' 
   return line.arguments.length === 0 ? { kernelArguments } : { kernelArguments, kernelLine: line.arguments }
 }
 
-function cleaned(text: string, lengthMax: number): string {
-  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ').slice(0, lengthMax)
-}
-
 type Facts = z.output<typeof ReportFromWire>['facts']
 
 function toldIn(facts: Facts): Pick<HostReport, 'architecture' | 'keysKept' | 'reportOnly'> {
@@ -178,12 +173,21 @@ function toldIn(facts: Facts): Pick<HostReport, 'architecture' | 'keysKept' | 'r
 export function reportFromWire(report: Report): HostReport {
   const parsed = ReportFromWire.safeParse(report)
   if (parsed.success) {
-    const { facts, kernelLine, localMove, plansStaleSinceMs, refusedPlan: refused, ...rest } = parsed.data
+    const {
+      etcChanges,
+      facts,
+      kernelLine,
+      localMove,
+      plansStaleSinceMs,
+      refusedPlan: refused,
+      ...rest
+    } = parsed.data
     return fitted({
       ...rest,
       ...(refused !== undefined && { refused }),
       ...(localMove !== undefined && { localMove }),
       ...lineOf(kernelLine),
+      ...(etcChanges !== undefined && { etcChanges }),
       ...(plansStaleSinceMs > 0 && { plansStaleSinceMs }),
       ...toldIn(facts),
     })

@@ -1,4 +1,4 @@
-import type { HostReport } from '../rollout/report.ts'
+import type { HostReport, ReportedEtc } from '../rollout/report.ts'
 
 /** Of a stored value's 64 KiB; the rest is for what else is written of a host. */
 const REPORT_MAX_BYTES = 48 * 1024
@@ -21,11 +21,20 @@ export function withinBytes<T>(entries: readonly T[], maxBytes: number): T[] {
  */
 export function fitted(report: HostReport): HostReport {
   let left = report
-  for (const less of [withoutLine, withoutConflicts, withoutEvidence, withoutDetails]) {
+  for (const less of [withoutEtc, withoutLine, withoutConflicts, withoutEvidence, withoutDetails]) {
     if (sizeOf(left) <= REPORT_MAX_BYTES) return left
     left = less(left)
   }
   return left
+}
+
+/** That there are some stays told. */
+function withoutEtc({ etcChanges: etc, ...rest }: HostReport): HostReport {
+  return etc === undefined ? rest : { ...rest, etcChanges: withoutNames(etc) }
+}
+
+function withoutNames(etc: ReportedEtc): ReportedEtc {
+  return { ...etc, changes: [], more: etc.more + etc.changes.length }
 }
 
 function withoutLine({ kernelLine: _line, ...rest }: HostReport): HostReport {

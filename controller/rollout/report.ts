@@ -38,6 +38,8 @@ export type HostReport = {
   readonly kernelArguments?: readonly string[]
   /** All that stands on that line behind the root, and whose it is: image, host or machine; absent: it cannot say. */
   readonly kernelLine?: readonly SourcedArgument[]
+  /** What it did to the /etc of the image that runs; absent: its agent does not look. */
+  readonly etcChanges?: ReportedEtc
   readonly phaseEnteredAtMs: number
   /** A plan newer than `plan` that it did not follow; absent: none. */
   readonly refused?: {
@@ -53,6 +55,17 @@ export type HostReport = {
   readonly localMove?: LocalMove
   /** What it runs, where it only reports and takes no plan; absent: it is one that is updated. */
   readonly reportOnly?: ReportedSystem
+}
+
+/** By name below /etc; no file's content is ever told. */
+export type ReportedEtc = {
+  readonly changes: readonly { readonly path: string; readonly kind: string }[]
+  /** How many more there are, which are not named. */
+  readonly more: number
+  /** By the host's clock; 0: not yet, since it booted or its agent started. */
+  readonly takenAtMs: number
+  /** Why it cannot tell them; empty: it can. */
+  readonly problem: string
 }
 
 export type LocalMove = {

@@ -52,6 +52,14 @@ export const Host: z.ZodType<HostRecord> = z.object({
     etcConflicts: z.array(z.string()).default([]),
     kernelArguments: z.array(z.string()).exactOptional(),
     kernelLine: z.array(z.object({ argument: z.string(), source: z.string() })).exactOptional(),
+    etcChanges: z
+      .object({
+        changes: z.array(z.object({ path: z.string(), kind: z.string() })),
+        more: z.number(),
+        takenAtMs: z.number(),
+        problem: z.string(),
+      })
+      .exactOptional(),
     phaseEnteredAtMs: z.number(),
     refused: z.object({ plan: PlanReference, code: z.string(), message: z.string() }).exactOptional(),
     plansStaleSinceMs: z.number().exactOptional(),

@@ -85,6 +85,8 @@ test('a host that only reports is shown with what it runs, and is granted nothin
   const described = await bootfleet('describe', 'host/db-1')
   expect(described.out).toContain('ReportOnly (only reports what it runs, and is never updated)')
   expect(described.out).toContain('quay.example/vendor/os:42')
+  const etc = await bootfleet('describe', 'host/db-1', '--etc')
+  expect(etc.out).toMatch(/^\/etc: +not known: the host only reports what it runs$/m)
   const why = await bootfleet('why', 'host/db-1')
   expect(why.out).toContain('its agent has the driver report-only, and is granted nothing')
   const images = await bootfleet('images')

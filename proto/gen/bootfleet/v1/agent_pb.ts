@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bootfleet/v1/agent.proto.
  */
 export const file_bootfleet_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQi4gQKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAxIrCgpsb2NhbF9tb3ZlGBIgASgLMhcuYm9vdGZsZWV0LnYxLkxvY2FsTW92ZRItCgtrZXJuZWxfbGluZRgTIAEoCzIYLmJvb3RmbGVldC52MS5LZXJuZWxMaW5lIlUKCUxvY2FsTW92ZRIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEg8KB2NvbW1hbmQYAyABKAkSDQoFYXRfbXMYBCABKAMSDgoGZGlnZXN0GAUgASgJIk4KCktlcm5lbExpbmUSDwoHb2ZfaG9zdBgBIAMoCRIvCglhcmd1bWVudHMYAiADKAsyHC5ib290ZmxlZXQudjEuS2VybmVsQXJndW1lbnQiMgoOS2VybmVsQXJndW1lbnQSEAoIYXJndW1lbnQYASABKAkSDgoGc291cmNlGAIgASgJIlcKC1JlZnVzZWRQbGFuEikKBHBsYW4YASABKAsyGy5ib290ZmxlZXQudjEuUGxhblJlZmVyZW5jZRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiYgoGSGVhbHRoEiYKB3ZlcmRpY3QYASABKA4yFS5ib290ZmxlZXQudjEuVmVyZGljdBIwCg1mYWlsZWRfY2hlY2tzGAIgAygLMhkuYm9vdGZsZWV0LnYxLkZhaWxlZENoZWNrIisKC0ZhaWxlZENoZWNrEgwKBG5hbWUYASABKAkSDgoGZGV0YWlsGAIgASgJIjoKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhAKCGV2aWRlbmNlGAMgAygJIpQCCgVGYWN0cxIUCgxhcmNoaXRlY3R1cmUYASABKAkSDQoFb3NfaWQYAiABKAkSEgoKb3NfdmVyc2lvbhgDIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAQgASgJEg4KBmRyaXZlchgFIAEoCRIXCg9pbWFnZV9yZWZlcmVuY2UYBiABKAkSOgoMaW1hZ2VfbGFiZWxzGAcgAygLMiQuYm9vdGZsZWV0LnYxLkZhY3RzLkltYWdlTGFiZWxzRW50cnkSDwoHb3NfbmFtZRgIIAEoCRIRCglrZXlzX2tlcHQYCSABKAkaMgoQSW1hZ2VMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKo8CCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEg4KClBIQVNFX0lETEUQARIVChFQSEFTRV9ET1dOTE9BRElORxACEg8KC1BIQVNFX1JFQURZEAMSEQoNUEhBU0VfU1RBR0lORxAEEhAKDFBIQVNFX1NUQUdFRBAFEhQKEFBIQVNFX0FDVElWQVRJTkcQBhITCg9QSEFTRV9SRUJPT1RJTkcQBxITCg9QSEFTRV9WRVJJRllJTkcQCBIRCg1QSEFTRV9IRUFMVEhZEAkSEAoMUEhBU0VfRkFJTEVEEAoSFgoSUEhBU0VfUk9MTElOR19CQUNLEAsSFQoRUEhBU0VfUk9MTEVEX0JBQ0sQDCpfCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABITCg9WRVJESUNUX1VOS05PV04QARISCg5WRVJESUNUX1BBU1NFRBACEhIKDlZFUkRJQ1RfRkFJTEVEEAMyugEKDEFnZW50U2VydmljZRJHCgZBdHRhY2gSGy5ib290ZmxlZXQudjEuQXR0YWNoUmVxdWVzdBocLmJvb3RmbGVldC52MS5BdHRhY2hSZXNwb25zZSgBMAESYQoQUmVuZXdDZXJ0aWZpY2F0ZRIlLmJvb3RmbGVldC52MS5SZW5ld0NlcnRpZmljYXRlUmVxdWVzdBomLmJvb3RmbGVldC52MS5SZW5ld0NlcnRpZmljYXRlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chhib290ZmxlZXQvdjEvYWdlbnQucHJvdG8SDGJvb3RmbGVldC52MSJYChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIfChdjZXJ0aWZpY2F0ZV9yZXF1ZXN0X3BlbRgBIAEoCRIcChRuYXRzX3VzZXJfcHVibGljX2tleRgCIAEoCSJKChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhUKDW5hdHNfdXNlcl9qd3QYAiABKAki2gEKDUF0dGFjaFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSJgoGcmVwb3J0GAIgASgLMhQuYm9vdGZsZWV0LnYxLlJlcG9ydEgAEioKCHByb2dyZXNzGAMgASgLMhYuYm9vdGZsZWV0LnYxLlByb2dyZXNzSAASLAoJaGVhcnRiZWF0GAQgASgLMhcuYm9vdGZsZWV0LnYxLkhlYXJ0YmVhdEgAEhkKDHRydXN0X2J1bmRsZRgFIAEoDUgBiAEBQgkKB21lc3NhZ2VCDwoNX3RydXN0X2J1bmRsZSJECg5BdHRhY2hSZXNwb25zZRIcChRhY2tub3dsZWRnZWRfdGhyb3VnaBgBIAEoBBIUCgx0cnVzdF9idW5kbGUYAiABKAwiCwoJSGVhcnRiZWF0IjMKCFByb2dyZXNzEhIKCmRvbmVfYnl0ZXMYASABKAQSEwoLdG90YWxfYnl0ZXMYAiABKAQiZAoNUGxhblJlZmVyZW5jZRIPCgdyb2xsb3V0GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIMCgR0ZXJtGAQgASgEEg8KB2NvdW50ZXIYBSABKAQikQUKBlJlcG9ydBIRCglob3N0X25hbWUYASABKAkSKQoEcGxhbhgCIAEoCzIbLmJvb3RmbGVldC52MS5QbGFuUmVmZXJlbmNlEiIKBXBoYXNlGAMgASgOMhMuYm9vdGZsZWV0LnYxLlBoYXNlEhUKDWJvb3RlZF9kaWdlc3QYBCABKAkSHgoWYm9vdGVkX21hbmlmZXN0X2RpZ2VzdBgFIAEoCRIVCg10YXJnZXRfZGlnZXN0GAYgASgJEg8KB2Jvb3RfaWQYByABKAkSJAoGaGVhbHRoGAggASgLMhQuYm9vdGZsZWV0LnYxLkhlYWx0aBImCgdmYWlsdXJlGAkgASgLMhUuYm9vdGZsZWV0LnYxLkZhaWx1cmUSIgoFZmFjdHMYCiABKAsyEy5ib290ZmxlZXQudjEuRmFjdHMSFgoOZGVuaWVkX2RpZ2VzdHMYCyADKAkSGwoTcGhhc2VfZW50ZXJlZF9hdF9tcxgMIAEoAxIWCg5kZWZhdWx0X2RpZ2VzdBgNIAEoCRIVCg1ldGNfY29uZmxpY3RzGA4gAygJEhYKDmJvb3RlZF92ZXJzaW9uGA8gASgJEi8KDHJlZnVzZWRfcGxhbhgQIAEoCzIZLmJvb3RmbGVldC52MS5SZWZ1c2VkUGxhbhIcChRwbGFuc19zdGFsZV9zaW5jZV9tcxgRIAEoAxIrCgpsb2NhbF9tb3ZlGBIgASgLMhcuYm9vdGZsZWV0LnYxLkxvY2FsTW92ZRItCgtrZXJuZWxfbGluZRgTIAEoCzIYLmJvb3RmbGVldC52MS5LZXJuZWxMaW5lEi0KC2V0Y19jaGFuZ2VzGBQgASgLMhguYm9vdGZsZWV0LnYxLkV0Y0NoYW5nZXMiagoKRXRjQ2hhbmdlcxIoCgdjaGFuZ2VzGAEgAygLMhcuYm9vdGZsZWV0LnYxLkV0Y0NoYW5nZRIMCgRtb3JlGAIgASgNEhMKC3Rha2VuX2F0X21zGAMgASgDEg8KB3Byb2JsZW0YBCABKAkiJwoJRXRjQ2hhbmdlEgwKBHBhdGgYASABKAkSDAoEa2luZBgCIAEoCSJVCglMb2NhbE1vdmUSCgoCaWQYASABKAkSDAoEdXNlchgCIAEoCRIPCgdjb21tYW5kGAMgASgJEg0KBWF0X21zGAQgASgDEg4KBmRpZ2VzdBgFIAEoCSJOCgpLZXJuZWxMaW5lEg8KB29mX2hvc3QYASADKAkSLwoJYXJndW1lbnRzGAIgAygLMhwuYm9vdGZsZWV0LnYxLktlcm5lbEFyZ3VtZW50IjIKDktlcm5lbEFyZ3VtZW50EhAKCGFyZ3VtZW50GAEgASgJEg4KBnNvdXJjZRgCIAEoCSJXCgtSZWZ1c2VkUGxhbhIpCgRwbGFuGAEgASgLMhsuYm9vdGZsZWV0LnYxLlBsYW5SZWZlcmVuY2USDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJImIKBkhlYWx0aBImCgd2ZXJkaWN0GAEgASgOMhUuYm9vdGZsZWV0LnYxLlZlcmRpY3QSMAoNZmFpbGVkX2NoZWNrcxgCIAMoCzIZLmJvb3RmbGVldC52MS5GYWlsZWRDaGVjayIrCgtGYWlsZWRDaGVjaxIMCgRuYW1lGAEgASgJEg4KBmRldGFpbBgCIAEoCSI6CgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIQCghldmlkZW5jZRgDIAMoCSKUAgoFRmFjdHMSFAoMYXJjaGl0ZWN0dXJlGAEgASgJEg0KBW9zX2lkGAIgASgJEhIKCm9zX3ZlcnNpb24YAyABKAkSFQoNYWdlbnRfdmVyc2lvbhgEIAEoCRIOCgZkcml2ZXIYBSABKAkSFwoPaW1hZ2VfcmVmZXJlbmNlGAYgASgJEjoKDGltYWdlX2xhYmVscxgHIAMoCzIkLmJvb3RmbGVldC52MS5GYWN0cy5JbWFnZUxhYmVsc0VudHJ5Eg8KB29zX25hbWUYCCABKAkSEQoJa2V5c19rZXB0GAkgASgJGjIKEEltYWdlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqPAgoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIOCgpQSEFTRV9JRExFEAESFQoRUEhBU0VfRE9XTkxPQURJTkcQAhIPCgtQSEFTRV9SRUFEWRADEhEKDVBIQVNFX1NUQUdJTkcQBBIQCgxQSEFTRV9TVEFHRUQQBRIUChBQSEFTRV9BQ1RJVkFUSU5HEAYSEwoPUEhBU0VfUkVCT09USU5HEAcSEwoPUEhBU0VfVkVSSUZZSU5HEAgSEQoNUEhBU0VfSEVBTFRIWRAJEhAKDFBIQVNFX0ZBSUxFRBAKEhYKElBIQVNFX1JPTExJTkdfQkFDSxALEhUKEVBIQVNFX1JPTExFRF9CQUNLEAwqXwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9VTktOT1dOEAESEgoOVkVSRElDVF9QQVNTRUQQAhISCg5WRVJESUNUX0ZBSUxFRBADMroBCgxBZ2VudFNlcnZpY2USRwoGQXR0YWNoEhsuYm9vdGZsZWV0LnYxLkF0dGFjaFJlcXVlc3QaHC5ib290ZmxlZXQudjEuQXR0YWNoUmVzcG9uc2UoATABEmEKEFJlbmV3Q2VydGlmaWNhdGUSJS5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlcXVlc3QaJi5ib290ZmxlZXQudjEuUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message bootfleet.v1.RenewCertificateRequest
@@ -353,6 +353,13 @@ export type Report = Message<"bootfleet.v1.Report"> & {
    * @generated from field: bootfleet.v1.KernelLine kernel_line = 19;
    */
   kernelLine?: KernelLine | undefined;
+
+  /**
+   * What the host did to the /etc of the image that runs; absent from agents that do not look.
+   *
+   * @generated from field: bootfleet.v1.EtcChanges etc_changes = 20;
+   */
+  etcChanges?: EtcChanges | undefined;
 };
 
 /**
@@ -361,6 +368,74 @@ export type Report = Message<"bootfleet.v1.Report"> & {
  */
 export const ReportSchema: GenMessage<Report> = /*@__PURE__*/
   messageDesc(file_bootfleet_v1_agent, 7);
+
+/**
+ * By name alone: what a file says never leaves the host.
+ *
+ * @generated from message bootfleet.v1.EtcChanges
+ */
+export type EtcChanges = Message<"bootfleet.v1.EtcChanges"> & {
+  /**
+   * The first by path; at most 128, 8 KiB in all.
+   *
+   * @generated from field: repeated bootfleet.v1.EtcChange changes = 1;
+   */
+  changes: EtcChange[];
+
+  /**
+   * How many more there are, which are not named.
+   *
+   * @generated from field: uint32 more = 2;
+   */
+  more: number;
+
+  /**
+   * By the host's clock; 0: not yet, since the host booted or its agent started.
+   *
+   * @generated from field: int64 taken_at_ms = 3;
+   */
+  takenAtMs: bigint;
+
+  /**
+   * Why they cannot be told; empty where they can.
+   *
+   * @generated from field: string problem = 4;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.EtcChanges.
+ * Use `create(EtcChangesSchema)` to create a new message.
+ */
+export const EtcChangesSchema: GenMessage<EtcChanges> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 8);
+
+/**
+ * @generated from message bootfleet.v1.EtcChange
+ */
+export type EtcChange = Message<"bootfleet.v1.EtcChange"> & {
+  /**
+   * Below /etc, as `container-snap etc-diff` names it.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * added, changed or removed.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+};
+
+/**
+ * Describes the message bootfleet.v1.EtcChange.
+ * Use `create(EtcChangeSchema)` to create a new message.
+ */
+export const EtcChangeSchema: GenMessage<EtcChange> = /*@__PURE__*/
+  messageDesc(file_bootfleet_v1_agent, 9);
 
 /**
  * A host does not undo it, and takes no further step until a plan names it as resumed.
@@ -409,7 +484,7 @@ export type LocalMove = Message<"bootfleet.v1.LocalMove"> & {
  * Use `create(LocalMoveSchema)` to create a new message.
  */
 export const LocalMoveSchema: GenMessage<LocalMove> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 8);
+  messageDesc(file_bootfleet_v1_agent, 10);
 
 /**
  * @generated from message bootfleet.v1.KernelLine
@@ -435,7 +510,7 @@ export type KernelLine = Message<"bootfleet.v1.KernelLine"> & {
  * Use `create(KernelLineSchema)` to create a new message.
  */
 export const KernelLineSchema: GenMessage<KernelLine> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 9);
+  messageDesc(file_bootfleet_v1_agent, 11);
 
 /**
  * @generated from message bootfleet.v1.KernelArgument
@@ -459,7 +534,7 @@ export type KernelArgument = Message<"bootfleet.v1.KernelArgument"> & {
  * Use `create(KernelArgumentSchema)` to create a new message.
  */
 export const KernelArgumentSchema: GenMessage<KernelArgument> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 10);
+  messageDesc(file_bootfleet_v1_agent, 12);
 
 /**
  * Only of plans that a director signed for this very host: what anybody could send is not worth a report.
@@ -490,7 +565,7 @@ export type RefusedPlan = Message<"bootfleet.v1.RefusedPlan"> & {
  * Use `create(RefusedPlanSchema)` to create a new message.
  */
 export const RefusedPlanSchema: GenMessage<RefusedPlan> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 11);
+  messageDesc(file_bootfleet_v1_agent, 13);
 
 /**
  * @generated from message bootfleet.v1.Health
@@ -514,7 +589,7 @@ export type Health = Message<"bootfleet.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 12);
+  messageDesc(file_bootfleet_v1_agent, 14);
 
 /**
  * @generated from message bootfleet.v1.FailedCheck
@@ -538,7 +613,7 @@ export type FailedCheck = Message<"bootfleet.v1.FailedCheck"> & {
  * Use `create(FailedCheckSchema)` to create a new message.
  */
 export const FailedCheckSchema: GenMessage<FailedCheck> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 13);
+  messageDesc(file_bootfleet_v1_agent, 15);
 
 /**
  * @generated from message bootfleet.v1.Failure
@@ -569,7 +644,7 @@ export type Failure = Message<"bootfleet.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 14);
+  messageDesc(file_bootfleet_v1_agent, 16);
 
 /**
  * @generated from message bootfleet.v1.Facts
@@ -637,7 +712,7 @@ export type Facts = Message<"bootfleet.v1.Facts"> & {
  * Use `create(FactsSchema)` to create a new message.
  */
 export const FactsSchema: GenMessage<Facts> = /*@__PURE__*/
-  messageDesc(file_bootfleet_v1_agent, 15);
+  messageDesc(file_bootfleet_v1_agent, 17);
 
 /**
  * A host's phase, as the agent's update machine names it.
