@@ -1,38 +1,19 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { BootFiles } from '../testing/boot-files.ts'
 import { known, systemOf } from '../testing/boot-files.ts'
-import { bootByGrub } from '../testing/grub-firmware.ts'
-import type { GrubBench } from '../testing/grub-bench.ts'
-import { openGrubBench } from '../testing/grub-bench.ts'
-import type { BootDeployment, Loader } from './loader.ts'
+import type { GrubPair } from '../testing/grub-bench.ts'
+import { openGrubPair } from '../testing/grub-bench.ts'
 
 describe('GRUB refuses, and keeps what is not ours', () => {
-  let bench: GrubBench
-  let files: BootFiles
-  let loader: Loader
-  let one: BootDeployment
-  let two: BootDeployment
+  let bench: GrubPair
   beforeEach(async () => {
-    bench = await openGrubBench()
-    files = bench.files
-    loader = bench.open()
-    one = await files.deployment('a', 1)
-    two = await files.deployment('b', 1)
+    bench = await openGrubPair()
   })
-  afterEach(async () => files.close())
-  const subvolume = async (): Promise<string | null> => {
-    const booted = await bootByGrub(files.esp)
-    return booted === null ? null : (/subvol=@var\/store\/(\S+)/.exec(booted.options)?.[1] ?? '')
-  }
-  const boots = async (count: number): Promise<(string | null)[]> => {
-    const seen: (string | null)[] = []
-    for (let left = count; left > 0; left -= 1) seen.push(await subvolume())
-    return seen
-  }
+  afterEach(() => bench.files.close())
 
   test('what others keep in GRUB’s block and in custom.cfg stays', async () => {
+    const { files, loader, one, two } = bench
     await loader.activate(two, { activation: 1, counted: true })
     const custom = join(bench.config, 'custom.cfg')
     const block = await readFile(custom, 'utf8')
@@ -52,6 +33,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
   })
 
   test('a file that was cut short or changed by hand is written over by nothing but a repair', async () => {
+    const { files, loader, one, two } = bench
     await loader.activate(one, { activation: 1, counted: false })
     const file = join(files.esp, 'bootfleet/entries.cfg')
     const whole = await readFile(file, 'utf8')
@@ -76,6 +58,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
   })
 
   test('where GRUB cannot count, nothing is staged unless the machine says so, and then the order alone decides', async () => {
+    const { files, one, two, boots } = bench
     const unwritable = '/boot is btrfs, to which GRUB cannot write'
     const guarded = bench.open({ unwritable })
     for (const act of [
@@ -111,6 +94,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
       /does not read custom\.cfg; make \/etc\/grub\.d\/41_custom/,
     ],
   ])('a machine that %s is refused', async (_what, text, message) => {
+    const { files, loader, one } = bench
     const file = join(bench.config, 'grub.cfg')
     await (text === null ? rm(file) : writeFile(file, text))
     await expect(loader.stage(one)).rejects.toMatchObject({ code: 'refused' })
@@ -119,6 +103,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
   })
 
   test('a kernel argument that GRUB would change is refused', async () => {
+    const { files, loader } = bench
     const three = await files.deployment('c', 1, {
       ...systemOf('c'),
       'usr/lib/bootc/kargs.d/1.toml': `kargs = ["it's"]\n`,
@@ -128,6 +113,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
   })
 
   test('kernel and initrd that do not fit are refused with what is needed', async () => {
+    const { files, loader } = bench
     const big = { ...systemOf('b'), 'boot/initrd.img-6.12': 'x'.repeat(5 * 1024 * 1024) }
     await expect(loader.stage(await files.deployment('c', 1, big))).rejects.toThrow(
       /kernel and initrd need \d+ bytes on GRUB's file system \S+ and \d+ are free/,
@@ -136,6 +122,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
   })
 
   test('a folder that is not there is told', async () => {
+    const { files } = bench
     await mkdir(join(files.esp, 'bootfleet'))
     await expect(bench.openAt(join(files.esp, 'gone')).entries()).rejects.toMatchObject({
       code: 'storage-failed',

@@ -1,38 +1,20 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { BootFiles } from '../testing/boot-files.ts'
 import { systemOf } from '../testing/boot-files.ts'
 import { bootByGrub } from '../testing/grub-firmware.ts'
-import type { GrubBench } from '../testing/grub-bench.ts'
-import { openGrubBench } from '../testing/grub-bench.ts'
-import type { BootDeployment, Loader } from './loader.ts'
+import type { GrubPair } from '../testing/grub-bench.ts'
+import { openGrubPair } from '../testing/grub-bench.ts'
 
 describe('GRUB', () => {
-  let bench: GrubBench
-  let files: BootFiles
-  let loader: Loader
-  let one: BootDeployment
-  let two: BootDeployment
+  let bench: GrubPair
   beforeEach(async () => {
-    bench = await openGrubBench()
-    files = bench.files
-    loader = bench.open()
-    one = await files.deployment('a', 1)
-    two = await files.deployment('b', 1)
+    bench = await openGrubPair()
   })
-  afterEach(async () => files.close())
-  const subvolume = async (): Promise<string | null> => {
-    const booted = await bootByGrub(files.esp)
-    return booted === null ? null : (/subvol=@var\/store\/(\S+)/.exec(booted.options)?.[1] ?? '')
-  }
-  const boots = async (count: number): Promise<(string | null)[]> => {
-    const seen: (string | null)[] = []
-    for (let left = count; left > 0; left -= 1) seen.push(await subvolume())
-    return seen
-  }
+  afterEach(() => bench.files.close())
 
   test('staging puts kernel and initrd in place and boots nothing differently', async () => {
+    const { files, loader, one, boots } = bench
     await loader.stage(one)
     expect((await readdir(join(files.esp, 'bootfleet'))).toSorted()).toEqual([
       'entries.cfg',
@@ -53,6 +35,7 @@ describe('GRUB', () => {
   })
 
   test('the last activated is tried as often as it may be, then the one before boots', async () => {
+    const { loader, one, two, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.stage(two)
     await loader.activate(two, { activation: 2, counted: true })
@@ -71,6 +54,7 @@ describe('GRUB', () => {
   })
 
   test('the kernel is told root, arguments of image and machine, and the tries that are left', async () => {
+    const { files, loader } = bench
     const three = await files.deployment('c', 7, {
       ...systemOf('c'),
       'usr/lib/bootc/kargs.d/1.toml': `kargs = ["quiet", "a=\\"b c\\""]\n`,
@@ -85,6 +69,7 @@ describe('GRUB', () => {
   })
 
   test('what was blessed is counted no more, once and again', async () => {
+    const { files, loader, one, two, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.activate(two, { activation: 2, counted: true })
     await boots(1)
@@ -98,6 +83,7 @@ describe('GRUB', () => {
   })
 
   test('what is marked bad is not chosen, whether it was counted or good', async () => {
+    const { loader, one, two, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.activate(two, { activation: 2, counted: true })
     await boots(1)
@@ -114,6 +100,7 @@ describe('GRUB', () => {
   })
 
   test('a proven one activated again is first under a new number', async () => {
+    const { loader, one, two, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.activate(two, { activation: 2, counted: false })
     await loader.activate(one, { activation: 3, counted: false })
@@ -122,6 +109,7 @@ describe('GRUB', () => {
   })
 
   test('staged once more, what boots stays in the menu until it is activated', async () => {
+    const { loader, one, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.stage(one)
     expect(await boots(1)).toEqual(['a-work1'])
@@ -131,6 +119,7 @@ describe('GRUB', () => {
   })
 
   test('marking and blessing what is only staged, or not there at all, makes nothing bootable', async () => {
+    const { files, loader, one, two } = bench
     await loader.stage(one)
     const before = await files.content()
     for (const deployment of [one, two]) {
@@ -141,6 +130,7 @@ describe('GRUB', () => {
   })
 
   const fileOf = async (text: string): Promise<string> => {
+    const { files } = bench
     const content = await files.content()
     const [name = ''] = Object.keys(content).filter((path) => content[path] === text)
     return join(files.esp, name)
@@ -149,6 +139,7 @@ describe('GRUB', () => {
   test.each(['kernel of b', 'initrd of b'])(
     'a missing %s is passed over at once, by what is proven',
     async (text) => {
+      const { loader, one, two, boots } = bench
       await loader.activate(one, { activation: 1, counted: false })
       await loader.activate(two, { activation: 2, counted: true })
       await rm(await fileOf(text))
@@ -158,6 +149,7 @@ describe('GRUB', () => {
   )
 
   test('an initrd that GRUB cannot load uses up all tries, one start after the other', async () => {
+    const { loader, one, two, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.activate(two, { activation: 2, counted: true })
     await writeFile(await fileOf('initrd of b'), 'rubbish')
@@ -169,6 +161,7 @@ describe('GRUB', () => {
     ['torn', 'rubbish'],
     ['gone', null],
   ])('a block of tries that is %s leaves the choice to what is proven', async (_how, content) => {
+    const { files, loader, one, two, boots } = bench
     await loader.activate(one, { activation: 1, counted: false })
     await loader.activate(two, { activation: 2, counted: true })
     const env = join(files.esp, 'bootfleet/env')
@@ -178,6 +171,7 @@ describe('GRUB', () => {
   })
 
   test('deployments share a kernel, and it goes with the last of them', async () => {
+    const { files, loader } = bench
     const [three, four] = [
       await files.deployment('c', 1, systemOf('s')),
       await files.deployment('c', 2, systemOf('s')),
