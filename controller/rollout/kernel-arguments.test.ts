@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { agentOf, declared, grantOf, off, settled, wantArguments } from '../../test/support/host-arguments.ts'
 import { imageOf } from '../../test/support/rollout-agent.ts'
-import type { SimulatedAgent } from '../../test/support/rollout-agent.ts'
 import {
   fleetWith,
   nowOf,
@@ -11,32 +11,8 @@ import {
   strategyWith,
 } from '../../test/support/rollout-fleet.ts'
 import { dispatch, enrol, newWorld, settleAll, want } from '../../test/support/rollout-world.ts'
-import type { World } from '../../test/support/rollout-world.ts'
 import { pinnedImage } from '../../test/support/scenario-wanted.ts'
-import type { HostDeclaration } from '../desired-state/types.ts'
 import { describeHosts, explain } from './engine.ts'
-
-const off = ['mitigations=off']
-
-const declared = (kernelArguments: readonly string[], changes: Partial<HostDeclaration> = {}) => [
-  { name: 'h0', labels: {}, pin: null, hold: null, kernelArguments, ...changes },
-]
-const agentOf = (world: World, hostId = 'h0'): SimulatedAgent => world.agents.get(hostId) as SimulatedAgent
-const grantOf = (world: World, rolloutId = 'edge.1') => world.state.hosts.get('h0')?.grants.get(rolloutId)
-
-/** Its hosts say what is on their kernels' lines, which is nothing from git. */
-function settled(count = 1): World {
-  const world = rolledOut('1.0.0', count)
-  for (const agent of world.agents.values()) {
-    agent.kernelArguments = []
-    say(world, agent)
-  }
-  return world
-}
-
-function wantArguments(world: World, kernelArguments: readonly string[], commit: string): void {
-  want(world, [fleetWith('1.0.0')], commit, { hosts: declared(kernelArguments) })
-}
 
 describe('kernel arguments of one host in git', () => {
   it('boot it once more, and it alone, without a new rollout', () => {
