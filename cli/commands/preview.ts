@@ -1,6 +1,7 @@
 import { renderDesiredState } from '../../controller/desired-state/render.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
+import { addedBy, removedBy } from '../offline/argument-change.ts'
 import { readDesiredState } from '../offline/files.ts'
 import { readInventory } from '../offline/inventory.ts'
 import { outlookOf } from '../offline/outlook.ts'
@@ -59,7 +60,7 @@ function rendered(outlook: Outlook, output: 'table' | 'markdown' | 'json'): stri
 }
 
 /** What a script may rely on. */
-export function dataOf({ fleets, ownerless, startMs }: Outlook): unknown {
+export function dataOf({ fleets, kernelArguments, ownerless, startMs }: Outlook): unknown {
   return {
     startMs,
     fleets: fleets.map(({ endedAfterMs, hosts, limits, name, rollout, unresolved, waves }) => ({
@@ -71,6 +72,11 @@ export function dataOf({ fleets, ownerless, startMs }: Outlook): unknown {
       waves,
       limits,
       hosts,
+    })),
+    kernelArguments: kernelArguments.map((change) => ({
+      ...change,
+      added: addedBy(change),
+      removed: removedBy(change),
     })),
     ownerless,
   }

@@ -1,6 +1,8 @@
 import { formatImageReference } from '../../controller/desired-state/image-reference.ts'
 import { matchesSelector } from '../../controller/desired-state/label-selector.ts'
 import type { DesiredState, Fleet } from '../../controller/desired-state/types.ts'
+import { argumentChangeOf } from './argument-change.ts'
+import type { ArgumentChange } from './argument-change.ts'
 import type { InventoryHost } from './inventory.ts'
 import type { GivenImages } from './wanted.ts'
 
@@ -10,7 +12,7 @@ export type Difference = {
   readonly from: { readonly digest: string; readonly version: string } | null
   readonly to: { readonly digest: string; readonly version: string }
   /** On its kernel's line, where git wants others than it has. */
-  readonly kernelArguments?: { readonly from: readonly string[]; readonly to: readonly string[] }
+  readonly kernelArguments?: ArgumentChange
   /** It is pinned to it. */
   readonly isPinned: boolean
 }
@@ -65,7 +67,7 @@ type Place = {
   readonly fleet: Fleet | null
   readonly pin: string | null
   /** Null: it has those that git wants. */
-  readonly kernelArguments: NonNullable<Difference['kernelArguments']> | null
+  readonly kernelArguments: ArgumentChange | null
 }
 
 /** The one fleet that selects a host, and what it is pinned to. */
@@ -75,14 +77,10 @@ function placeOf(desiredState: DesiredState, { kernelArguments, labels, name }: 
   const [fleet = null, ...others] = desiredState.fleets.filter(({ selector }) =>
     matchesSelector(selector, own),
   )
-  const to = declared?.kernelArguments ?? []
-  // A host that does not say what it was given is not told to differ in it.
-  const from = kernelArguments ?? to
-  const isSame = to.join(' ') === from.join(' ')
   return {
     fleet: others.length > 0 ? null : fleet,
     pin: declared?.pin ?? null,
-    kernelArguments: isSame ? null : { from, to },
+    kernelArguments: argumentChangeOf(declared?.kernelArguments, kernelArguments),
   }
 }
 

@@ -5,6 +5,8 @@ import { forecast } from '../simulator/forecast.ts'
 import type { FleetForecast } from '../simulator/forecast.ts'
 import type { ResolvedImage } from '../../controller/rollout/wanted.ts'
 import type { SimulatedImage } from '../simulator/scenario.ts'
+import { argumentChangeOf } from './argument-change.ts'
+import type { ArgumentChange } from './argument-change.ts'
 import type { InventoryHost } from './inventory.ts'
 import { offlineWanted } from './wanted.ts'
 import type { GivenImages } from './wanted.ts'
@@ -29,6 +31,8 @@ export type Outlook = {
   })[]
   /** Hosts that no fleet, or more than one, selects. */
   readonly ownerless: readonly { readonly name: string; readonly fleets: readonly string[] }[]
+  /** Of hosts that one fleet selects, whose kernel's line git wants otherwise than they were given it. */
+  readonly kernelArguments: readonly (ArgumentChange & { readonly name: string; readonly fleet: string })[]
   /** For people; empty when nobody knows one. */
   readonly versionOf: (digest: string) => string
 }
@@ -82,18 +86,29 @@ export function outlookOf(request: OutlookRequest): Outlook {
   return {
     startMs,
     fleets: fleets.map((fleet) => ({ ...fleet, unresolved: unresolved.get(fleet.name) ?? null })),
-    ownerless: ownerless(desiredState, hosts),
+    ...fleetsOfHosts(desiredState, hosts),
     versionOf: (digest) => versions.get(digest) ?? '',
   }
 }
 
-function ownerless(desiredState: DesiredState, hosts: readonly InventoryHost[]): Outlook['ownerless'] {
-  return hosts.flatMap(({ labels, name }) => {
-    const declared = desiredState.hosts.find((host) => host.name === name)
+function fleetsOfHosts(
+  desiredState: DesiredState,
+  hosts: readonly InventoryHost[],
+): Pick<Outlook, 'kernelArguments' | 'ownerless'> {
+  const ownerless: Outlook['ownerless'][number][] = []
+  const kernelArguments: Outlook['kernelArguments'][number][] = []
+  const declarations = new Map(desiredState.hosts.map((host) => [host.name, host]))
+  for (const { kernelArguments: given, labels, name } of hosts) {
+    const declared = declarations.get(name)
     const own = { ...labels, ...declared?.labels }
     const fleets = desiredState.fleets.filter(({ selector }) => matchesSelector(selector, own))
-    return fleets.length === 1 ? [] : [{ name, fleets: fleets.map((fleet) => fleet.name) }]
-  })
+    const [fleet] = fleets
+    const change = argumentChangeOf(declared?.kernelArguments, given)
+    if (fleet === undefined || fleets.length > 1)
+      ownerless.push({ name, fleets: fleets.map((each) => each.name) })
+    else if (change !== null) kernelArguments.push({ name, fleet: fleet.name, ...change })
+  }
+  return { kernelArguments, ownerless }
 }
 
 /** A host that does not say what it was given is taken to have what git wants, as `diff` takes it. */

@@ -1,4 +1,5 @@
 import { shortDigest } from '../../controller/rollout/sentences.ts'
+import { argumentWords } from '../offline/argument-change.ts'
 import type { Difference, Differences } from '../offline/differences.ts'
 import { counted } from './outlook.ts'
 import { renderTable } from './table.ts'
@@ -10,7 +11,7 @@ export function renderDifferences({ changed, hosts, ownerless, unknown }: Differ
     each.fleet,
     imageWords(each.from),
     '→',
-    `${imageWords(each.to)}${each.isPinned ? ' (pinned)' : ''}${argumentWords(each)}`,
+    `${imageWords(each.to)}${each.isPinned ? ' (pinned)' : ''}${argumentsOf(each)}`,
   ])
   const notes = unknown.map(({ fleet, hosts: count, reference }) => {
     return `fleet ${fleet} wants ${reference}; its ${counted(count)} are not compared (--image ${fleet}=DIGEST does)\n`
@@ -19,13 +20,8 @@ export function renderDifferences({ changed, hosts, ownerless, unknown }: Differ
   return `${renderTable(rows)}${notes.join('')}${changed.length} of ${counted(hosts)} differ\n`
 }
 
-function argumentWords({ kernelArguments }: Difference): string {
-  if (kernelArguments === undefined) return ''
-  const { from, to } = kernelArguments
-  const gone = from.filter((one) => !to.includes(one)).map((one) => `-${one}`)
-  const come = to.filter((one) => !from.includes(one)).map((one) => `+${one}`)
-  const words = [...gone, ...come]
-  return `, kernel arguments ${words.length === 0 ? 'in another order' : words.join(' ')}`
+function argumentsOf({ kernelArguments }: Difference): string {
+  return kernelArguments === undefined ? '' : `, kernel arguments ${argumentWords(kernelArguments)}`
 }
 
 function imageWords(image: Difference['from']): string {

@@ -1,6 +1,7 @@
 import { formatDuration } from '../../controller/desired-state/duration.ts'
 import { duration, shortDigest } from '../../controller/rollout/sentences.ts'
 import type { RolloutRecord } from '../../controller/rollout/records.ts'
+import { argumentWords } from '../offline/argument-change.ts'
 import type { Outlook } from '../offline/outlook.ts'
 import type { HostForecast } from '../simulator/forecast-recorder.ts'
 import { renderTable } from './table.ts'
@@ -8,8 +9,8 @@ import { renderTable } from './table.ts'
 type FleetOutlook = Outlook['fleets'][number]
 
 /** Whether anything would be other than it is. */
-export function hasDifferences({ fleets }: Outlook): boolean {
-  return fleets.some(({ hosts }) => hosts.some(isChanged))
+export function hasDifferences({ fleets, kernelArguments }: Outlook): boolean {
+  return kernelArguments.length > 0 || fleets.some(({ hosts }) => hosts.some(isChanged))
 }
 
 /** Gets another image than it has. */
@@ -29,10 +30,15 @@ export function imageWords(outlook: Outlook, digest: string): string {
 
 export function headline(outlook: Outlook, { hosts, name, rollout, unresolved }: FleetOutlook): string {
   const changed = hosts.filter(isChanged).length
-  if (rollout === null || changed === 0) return `fleet ${name}: nothing changes on ${counted(hosts.length)}`
+  const others = outlook.kernelArguments.filter(({ fleet }) => fleet === name).length
+  const besides = others === 0 ? '' : `; kernel arguments change on ${others}`
+  if (rollout === null || changed === 0) {
+    const what = others === 0 ? 'nothing changes' : 'no image changes'
+    return `fleet ${name}: ${what} on ${counted(hosts.length)}${besides}`
+  }
   const to = unresolved === null ? imageWords(outlook, rollout.image.digest) : `${unresolved} (unresolved)`
   const from = rollout.from === null ? 'nothing proven' : imageWords(outlook, rollout.from.image.digest)
-  return `fleet ${name}: ${from} → ${to} on ${changed} of ${counted(hosts.length)}`
+  return `fleet ${name}: ${from} → ${to} on ${changed} of ${counted(hosts.length)}${besides}`
 }
 
 export function counted(count: number): string {
@@ -96,15 +102,23 @@ export function excludedRows({ fleets, ownerless }: Outlook): readonly (readonly
   return [...held, ...without]
 }
 
+/** In a rollout they come with the image; without one each host boots once more for them, in its turn. */
+export function argumentRows({ kernelArguments }: Outlook): readonly (readonly string[])[] {
+  const rows = kernelArguments.map((change) => [change.name, change.fleet, argumentWords(change)])
+  return rows.length === 0 ? [] : [['HOST', 'FLEET', 'KERNEL ARGUMENTS'], ...rows]
+}
+
 export function renderPreview(outlook: Outlook): string {
   const fleets = outlook.fleets.map((fleet) => {
     if (!fleet.hosts.some(isChanged)) return `${headline(outlook, fleet)}\n`
     return `${headline(outlook, fleet)}\n\n${renderTable(waveRows(fleet))}\n${renderTable(changeRows(outlook, fleet))}`
   })
+  const rows = argumentRows(outlook)
+  const lines = rows.length === 0 ? [] : [renderTable(rows)]
   const excluded = excludedRows(outlook)
   const table =
     excluded.length === 0 ? [] : [`not changed:\n${renderTable([['HOST', 'FLEET', 'WHY'], ...excluded])}`]
-  return [...fleets, ...table].join('\n')
+  return [...fleets, ...lines, ...table].join('\n')
 }
 
 /** For a pull request: the waves in sight, the hosts behind a fold. */
@@ -115,10 +129,12 @@ export function renderMarkdown(outlook: Outlook): string {
     const changes = fold('Hosts, in their order', table(changeRows(outlook, fleet)))
     return `${title}\n${table(waveRows(fleet))}\n${changes}`
   })
+  const rows = argumentRows(outlook)
+  const lines = rows.length === 0 ? [] : [`#### Kernel arguments\n\n${table(rows)}`]
   const excluded = excludedRows(outlook)
   const rest =
     excluded.length === 0 ? [] : [fold('Not changed', table([['HOST', 'FLEET', 'WHY'], ...excluded]))]
-  return `${[...fleets, ...rest].join('\n')}\nTimes are the earliest possible; hosts need their own on top.\n`
+  return `${[...fleets, ...lines, ...rest].join('\n')}\nTimes are the earliest possible; hosts need their own on top.\n`
 }
 
 function table([head = [], ...rows]: readonly (readonly string[])[]): string {
