@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
-import { execute, run } from './exec.ts'
+import { execute, findLine, run } from './exec.ts'
 
 const { signal } = new AbortController()
 /** Far longer than any test waits. */
@@ -68,4 +68,28 @@ it('says nothing in its errors of a secret that went in or came out', async () =
   expect(inspect(late)).toContain('test: no end after 1000 ms')
   expect(inspect([failing, late], { depth: 9 })).not.toContain('secret')
   expect(await run(['true'], { ...options, input: 'x'.repeat(1_000_000) })).toBe('')
+})
+
+const finding = { attempt: 'look for it', signal, timeoutMs: 60_000 }
+
+it('ends a program at the line that is wanted, whatever it would have said after', async () => {
+  const endless = ['sh', '-c', 'echo one; echo two; exec yes nothing'] as const
+  expect(await findLine(endless, finding, (line) => line === 'two')).toBe('two')
+})
+
+it('finds none in output of any length, and the last line without its end', async () => {
+  const long = ['sh', '-c', 'yes 0123456789 | head -c 20000000; printf last'] as const
+  let lines = 0
+  expect(await findLine(long, finding, (line) => (lines += 1) < 0 || line === 'first')).toBeNull()
+  expect(lines).toBeGreaterThan(1_800_000)
+  expect(await findLine(['printf', 'one\\nlast'], finding, (line) => line === 'last')).toBe('last')
+})
+
+it('says what failed where nothing was found, and not that there is nothing', async () => {
+  const never = (): boolean => false
+  const failed = findLine(['sh', '-c', 'echo one; echo broken >&2; exit 3'], finding, never)
+  await expect(failed).rejects.toThrow('look for it: exit status 3: broken')
+  await expect(findLine(['/nowhere/program'], finding, never)).rejects.toMatchObject({ code: 'ExecMissing' })
+  const slow = findLine(['sleep', '600'], { ...finding, timeoutMs: 200 }, never)
+  await expect(slow).rejects.toThrow('look for it: no end after 200 ms')
 })

@@ -23,6 +23,7 @@ export type ExecResult = { readonly exitCode: number; readonly stdout: string; r
 
 const OUTPUT_MAX_BYTES = 4 * 1024 * 1024
 const KILL_DELAY_MS = 5_000
+const LINE_MAX_LENGTH = 16 * 1024
 /** What the program itself said has long been read by then. */
 const LEFTOVERS_MS = 1_000
 
@@ -76,6 +77,56 @@ export async function run(command: Command, options: ExecOptions): Promise<strin
   const spoken = options.input === undefined ? lastLine(stdout) : ''
   const said = lastLine(stderr) || spoken || 'nothing said'
   throw new AgentError('ExecFailed', `${options.attempt}: exit status ${exitCode}: ${said}`)
+}
+
+/**
+ * The first line of stdout that is wanted, at which the program is ended; null: it ended well without one. Nothing else
+ * of stdout is kept, so it may be of any length; a line is judged by its first 16 KiB.
+ * @throws AgentError ExecFailed where it did not end well, and as {@link execute}.
+ */
+export async function findLine(
+  command: Command,
+  { attempt, signal, timeoutMs }: Pick<ExecOptions, 'attempt' | 'signal' | 'timeoutMs'>,
+  isWanted: (line: string) => boolean,
+): Promise<string | null> {
+  const [file, ...args] = command
+  const child = execa(file, args, {
+    env: { PATH: pathOf(), LC_ALL: 'C.UTF-8' },
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    buffer: { stdout: false, stderr: true },
+    maxBuffer: OUTPUT_MAX_BYTES,
+    timeout: timeoutMs,
+    cancelSignal: signal,
+    forceKillAfterDelay: KILL_DELAY_MS,
+  })
+  const found = await firstOf(child.stdout, isWanted).catch(() => null)
+  if (found !== null) child.kill()
+  const result = await child
+  if (found !== null) return found
+  if (signal.aborted) throw new AgentError('Stopped', `${attempt}: stopped`)
+  if (result.code === 'ENOENT') {
+    throw new AgentError('ExecMissing', `${attempt}: there is no program ${file}; install it`)
+  }
+  if (!result.failed) return null
+  const ended = result.timedOut ? `no end after ${timeoutMs} ms` : `exit status ${result.exitCode ?? 'none'}`
+  throw new AgentError('ExecFailed', `${attempt}: ${ended}: ${lastLine(result.stderr) || 'nothing said'}`)
+}
+
+async function firstOf(
+  chunks: AsyncIterable<Buffer | string>,
+  isWanted: (line: string) => boolean,
+): Promise<string | null> {
+  let begun = ''
+  for await (const chunk of chunks) {
+    const [first = '', ...others] = String(chunk).split('\n')
+    const lines = [`${begun}${first}`, ...others]
+    begun = (lines.pop() ?? '').slice(0, LINE_MAX_LENGTH)
+    const found = lines.find((line) => isWanted(line))
+    if (found !== undefined) return found
+  }
+  return begun !== '' && isWanted(begun) ? begun : null
 }
 
 /** Last line that says something, at most 256 characters. */

@@ -41,18 +41,29 @@ export const loaderDisk: LoaderDisk = {
 
 const JOURNALLED: ReadonlySet<string> = new Set(['ext3', 'ext4', 'xfs'])
 const TIMEOUT_MS = 10 * 60_000
+/** At its end the shell is killed, maybe between freeze and thaw: longer than any disk that still works takes. */
+const FREEZE_TIMEOUT_MS = 60 * 60_000
 
 /**
- * GRUB reads no journal; to freeze a file system writes everything to its place. Both in a process that no signal of
- * ours ends: one that stays frozen blocks whoever writes to it.
+ * GRUB reads no journal; to freeze a file system writes everything to its place.
+ *
+ * By a shell, although nothing else here is: freeze and thaw must be one process's work, which goes on when we are
+ * killed in between, for a file system that stays frozen blocks whoever writes to it, the next boot included. No program
+ * does both. Two children of ours would leave it frozen; one of Node has to be loaded, while all that writes stands
+ * still, from a disk that may be the frozen one. The script is a constant, and what is frozen is its argument.
  */
 async function emptyJournal(mountPoint: string): Promise<void> {
   const script = `trap '' HUP INT TERM; fsfreeze --freeze "$1" && fsfreeze --unfreeze "$1"`
-  await call(['sh', '-c', script, 'sh', mountPoint], `write the journal of ${mountPoint} to its place`)
+  const attempt = `write the journal of ${mountPoint} to its place`
+  await call(['sh', '-c', script, 'sh', mountPoint], attempt, FREEZE_TIMEOUT_MS)
 }
 
-async function call(command: readonly [string, ...string[]], attempt: string): Promise<string> {
-  return run(command, { attempt, signal: new AbortController().signal, timeoutMs: TIMEOUT_MS })
+async function call(
+  command: readonly [string, ...string[]],
+  attempt: string,
+  timeoutMs = TIMEOUT_MS,
+): Promise<string> {
+  return run(command, { attempt, signal: new AbortController().signal, timeoutMs })
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -9,7 +9,7 @@ import { journalPath } from './journal.ts'
 import type { ListedSubvolume } from './mounts.ts'
 import { mountsOf, requireRoot, subvolumesOf } from './mounts.ts'
 import type { WorkOptions, Workplace } from './workplace.ts'
-import { caller, withTopLevel } from './workplace.ts'
+import { caller, finder, withTopLevel } from './workplace.ts'
 import { writtenSince } from './written.ts'
 
 /** `changes`: what the new root wrote to folders that go. */
@@ -45,8 +45,8 @@ export async function undoAdoption(options: UndoOptions, journal: Journal): Prom
 }
 
 async function requireUnwritten(options: WorkOptions, journal: Journal): Promise<void> {
-  const call = caller(options)
-  const written = await withTopLevel(options, async (top) => writtenSince({ top, call }, journal))
+  const [call, find] = [caller(options), finder(options)]
+  const written = await withTopLevel(options, async (top) => writtenSince({ top, call, find }, journal))
   if (written.length === 0) return
   const found = `the new root, or somebody else, has written to ${written.join(', ')} after the copy, and that would be deleted`
   const remedy = `take over what is needed (mount -o subvol=${written[0]} UUID=${journal.root.uuid} /mnt), then say it with --discard-changes`

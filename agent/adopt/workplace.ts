@@ -1,7 +1,7 @@
 import { access, mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AgentError } from '../errors.ts'
-import { execute, run } from '../exec.ts'
+import { execute, findLine, run } from '../exec.ts'
 import type { Command } from '../exec.ts'
 import { containerSnapProgram } from '../hosts/container-snap-program.ts'
 import type { Call as Snap } from '../hosts/container-snap-program.ts'
@@ -26,6 +26,13 @@ export type Workplace = {
   readonly call: (command: Command, attempt: string) => Promise<string>
 }
 
+/** The first line of what a program says that is wanted; null: none is. */
+export type Find = (
+  command: Command,
+  attempt: string,
+  isWanted: (line: string) => boolean,
+) => Promise<string | null>
+
 const QUICK_MS = 10 * 60_000
 const COPY_MS = 4 * 3_600_000
 const PLACE = '/run/bootfleet-adopt'
@@ -40,6 +47,10 @@ export function caller({ signal }: Pick<WorkOptions, 'signal'>): Workplace['call
     const timeoutMs = command[0] === 'cp' ? COPY_MS : QUICK_MS
     return run(command, { attempt, signal, timeoutMs })
   }
+}
+
+export function finder({ signal }: Pick<WorkOptions, 'signal'>): Find {
+  return (command, attempt, isWanted) => findLine(command, { attempt, signal, timeoutMs: QUICK_MS }, isWanted)
 }
 
 /** With the top level mounted, for as long as the work takes. */

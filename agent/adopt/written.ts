@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { AgentError } from '../errors.ts'
 import { STORE } from './facts.ts'
 import type { Journal } from './journal.ts'
-import type { Workplace } from './workplace.ts'
+import type { Find, Workplace } from './workplace.ts'
 
 /** Of the last change of a subvolume that is on disk. */
 export async function generationOf(path: string, call: Workplace['call']): Promise<number> {
@@ -16,7 +16,7 @@ export async function generationOf(path: string, call: Workplace['call']): Promi
 
 /** Names of subvolumes that were made and that somebody else than the adoption has written to since. */
 export async function writtenSince(
-  { top, call }: Pick<Workplace, 'top' | 'call'>,
+  { top, call, find }: Pick<Workplace, 'top' | 'call'> & { readonly find: Find },
   { created, generations, done }: Journal,
 ): Promise<readonly string[]> {
   await call(['btrfs', 'filesystem', 'sync', top], 'sync the file system')
@@ -27,19 +27,24 @@ export async function writtenSince(
     if (!isMade || (await lstat(path).catch(() => null)) === null) continue
     const made = generations[name]
     const isOlder = made !== undefined && (await generationOf(path, call)) <= made
-    if (isOlder || (made !== undefined && at === '/var' && !(await hasOthersFiles(path, made, call))))
+    if (isOlder || (made !== undefined && at === '/var' && !(await hasOthersFiles(path, made, find))))
       continue
     written.push(name)
   }
   return written
 }
 
-/** The adoption itself writes to /var. The program's last line names no file and is always there. */
-async function hasOthersFiles(path: string, made: number, call: Workplace['call']): Promise<boolean> {
+/** The adoption itself writes to /var. The program's last line names no file. */
+async function hasOthersFiles(path: string, made: number, find: Find): Promise<boolean> {
   const attempt = `list what was written to ${path}`
-  const ours = ' flags [^ ]+ lib/(bootfleet|container-snap)/'
-  const script =
-    'btrfs subvolume find-new "$1" "$2" | grep --text --invert-match --max-count=2 --extended-regexp "$3"'
-  const text = await call(['sh', '-c', script, 'sh', path, String(made + 1), ours], attempt)
-  return text.startsWith('inode ')
+  const command = ['btrfs', 'subvolume', 'find-new', path, String(made + 1)] as const
+  return (await find(command, attempt, isOthersFile)) !== null
 }
+
+/** By a line of `find-new`, which ends in flags and a path below the subvolume. */
+export function isOthersFile(line: string): boolean {
+  return line.startsWith('inode ') && !OUR_FILE.test(line)
+}
+
+/** The first flags of the line: the path may hold any words. */
+const OUR_FILE = /^(?:(?! flags ).)* flags [^ ]+ lib\/(?:bootfleet|container-snap)\//
