@@ -84,6 +84,7 @@ async function describe(
   const { id: osId, version: osVersion } = await driver.osRelease()
   const { architecture, name } = driver
   const kernelLine = await driver.kernelLine(signal)
-  const system = { architecture, osId, osVersion, driver: name, kernelLine }
+  const bootGuard = await driver.bootGuard(signal)
+  const system = { architecture, osId, osVersion, driver: name, kernelLine, bootGuard }
   return { hostName: config.name, agentVersion: VERSION, keysKept: sealing.kept, ...system }
 }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { AgentError } from '../errors.ts'
 import type { Deployment, LocalMove } from '../update/facts.ts'
 import type { Call } from './container-snap-program.ts'
+import type { BootGuard } from './host-driver.ts'
 
 const KnownDeployment = z.object({
   id: z.string(),
@@ -38,6 +39,7 @@ const Status = z.object({
   deployments: z.array(KnownDeployment),
   /** Absent in programs of before it was told. */
   loader: z.string().default(''),
+  guard: z.enum(['counted', 'uncounted']).nullable().default(null),
   kernelLine: z
     .array(z.object({ argument: z.string(), source: z.string() }))
     .nullable()
@@ -50,6 +52,7 @@ export type Status = {
   readonly moved?: LocalMove
   readonly deployments: readonly KnownDeployment[]
   readonly loader: string
+  readonly guard: BootGuard
   readonly kernelLine: readonly { readonly argument: string; readonly source: string }[] | null
 }
 

@@ -87,6 +87,18 @@ describe('the container-snap program, as the agent calls it', () => {
     await expect(open(command).kernelLine(signal)).resolves.toBeNull()
   })
 
+  it('says whether its boot loader counts tries, where it can be read', async () => {
+    const status = { current: null, default: null, activated: null, deployments: [], kernelLine: null }
+    for (const guard of ['counted', 'uncounted', null]) {
+      await program(`echo '${JSON.stringify({ ...status, loader: 'grub', guard })}'`)
+      await expect(open(command).bootGuard(signal)).resolves.toBe(guard)
+    }
+    await program(`echo '${JSON.stringify(status)}'`)
+    await expect(open(command).bootGuard(signal)).resolves.toBeNull()
+    await program('exit 1')
+    await expect(open(command).bootGuard(signal)).resolves.toBeNull()
+  })
+
   it('tells what changed in /etc, whole names and as many as a report has room for', async () => {
     const changes = (names: readonly string[]) => names.map((path) => ({ path, kind: 'added' }))
     const said = (names: readonly string[]) =>

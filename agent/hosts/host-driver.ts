@@ -37,6 +37,9 @@ export type EtcChanges =
     }
   | { readonly kind: 'unknown'; readonly problem: string }
 
+/** Whether its boot loader counts tries and falls back by itself; null: it has none, or cannot be asked. */
+export type BootGuard = 'counted' | 'uncounted' | null
+
 export type OsRelease = { readonly id: string; readonly version: string }
 
 /** `version` is the label of the image itself, whatever the plan says; absent: it has none. */
@@ -71,6 +74,8 @@ export type HostDriver = {
   osRelease(): Promise<OsRelease>
   /** What is on the kernel's line of what runs, behind its root. Never throws. */
   kernelLine(signal: AbortSignal): Promise<KernelLine>
+  /** Never throws. */
+  bootGuard(signal: AbortSignal): Promise<BootGuard>
   /** What the host did to its /etc; bounded in number and bytes. Reads all of it, so not often. Never throws. */
   etcChanges(signal: AbortSignal): Promise<EtcChanges>
   /** Download an image by digest; an image that is there already costs little. */

@@ -71,6 +71,7 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
       const { kernelArguments = [] } = currentOf(await readOrFail(path))
       return kernelArguments.map((argument) => ({ argument, source: 'host' }))
     },
+    bootGuard: async () => null,
     etcChanges: async () => ({ kind: 'unknown', problem: 'a simulated host has no /etc' }),
     stage: async (what, signal) => {
       await pause(signal)

@@ -28,6 +28,7 @@ describe('what a host says of itself', () => {
       activated: null,
       deployments: [],
       loader: 'grub',
+      guard: null,
       kernelLine: null,
     }
     expect(statusLines({ ...disk, etcConflicts: ['/etc/motd'] }, status, at(180_000))).toEqual([

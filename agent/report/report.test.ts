@@ -76,6 +76,13 @@ describe('a report', () => {
     expect(report(world).etcConflicts).toEqual(['/etc/motd'])
   })
 
+  it('says whether its boot loader counts tries, and nothing where nobody knows', () => {
+    const guardOf = (bootGuard: HostDescription['bootGuard']) =>
+      toReport(newWorld().disk, { ...host, bootGuard: bootGuard ?? null }).facts?.bootGuard
+    expect([guardOf('uncounted'), guardOf('counted'), guardOf(null)]).toEqual(['uncounted', 'counted', ''])
+    expect(report(newWorld()).facts?.bootGuard).toBe('')
+  })
+
   it('says what changed in /etc by name, why it cannot, or that nobody has looked yet', () => {
     const { disk } = newWorld()
     const changes = [{ path: 'motd', kind: 'changed' }]

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { shownArgument } from '../../proto/shown-argument.ts'
-import type { EtcChanges } from '../hosts/host-driver.ts'
+import type { BootGuard, EtcChanges } from '../hosts/host-driver.ts'
 import { verdictOnRunning } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
@@ -25,6 +25,7 @@ export type HostDescription = {
   readonly keysKept: () => 'sealed' | 'plain'
   /** Null: the host cannot say. `NotOurs`: its boot loader takes no arguments from a plan. */
   readonly kernelLine?: readonly { readonly argument: string; readonly source: string }[] | 'NotOurs' | null
+  readonly bootGuard?: BootGuard
   /** Null: not yet, since it booted. */
   readonly etc?: TakenEtc | null
 }
@@ -80,14 +81,7 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     bootId: state.booted.bootId,
     health: { verdict: VERDICTS[verdictOnRunning(state)], failedChecks: [...(failure?.failedChecks ?? [])] },
     ...(failure === null ? {} : { failure: toFailure(state.at, failure) }),
-    facts: {
-      architecture: host.architecture,
-      osId: host.osId,
-      osVersion: host.osVersion,
-      agentVersion: host.agentVersion,
-      driver: host.driver,
-      keysKept: host.keysKept(),
-    },
+    facts: factsOf(host),
     ...lineOf(state, host),
     ...etcOf(host),
     defaultDigest: defaultDigestOf(state),
@@ -98,6 +92,12 @@ export function toReport(state: State, host: HostDescription, about: AboutPlans 
     plansStaleSinceMs: BigInt(plansStaleSinceMs ?? 0),
     ...localMoveOf(state),
   })
+}
+
+function factsOf(host: HostDescription) {
+  const { agentVersion, architecture, bootGuard, driver, keysKept, osId, osVersion } = host
+  const system = { architecture, osId, osVersion, agentVersion, driver }
+  return { ...system, keysKept: keysKept(), bootGuard: bootGuard ?? '' }
 }
 
 function lineOf({ booted }: State, { kernelLine }: HostDescription) {

@@ -15,7 +15,7 @@ import {
   reasonSchema,
   wrong,
 } from './scalar-schema.ts'
-import { closed, complain, listOf, manifestOf } from './schema-forms.ts'
+import { closed, complain, flag, listOf, manifestOf } from './schema-forms.ts'
 import { selectorSchema } from './selector-schema.ts'
 import { localTimeSchema, timeZoneSchema } from './time-schema.ts'
 import { localToInstant } from './zone.ts'
@@ -66,6 +66,11 @@ export const hostSchema = manifestOf(
     kernelArguments: kernelArgumentsSchema
       .optional()
       .describe("For its kernel's line, between the image's and the machine's own; default none."),
+    allowUnguardedBoot: flag()
+      .optional()
+      .describe(
+        'True: updated although its boot loader cannot count tries, so that nothing leads back from an image that does not boot; default false.',
+      ),
     hold: holdSchema.optional().describe('Keeps what it runs; default no hold.'),
   }),
   hostNameSchema,

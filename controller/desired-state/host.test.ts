@@ -59,6 +59,17 @@ describe('a host', () => {
     expect(accepted(renderDesiredState(state))).toEqual(state)
   })
 
+  test('may be updated without a way back where git says so', () => {
+    const [allowed, not] = accepted(
+      host('{ allowUnguardedBoot: true }'),
+      host('{ allowUnguardedBoot: false }', 'till-16'),
+    ).hosts.toReversed()
+    expect(allowed).toMatchObject({ allowUnguardedBoot: true })
+    expect(not).not.toHaveProperty('allowUnguardedBoot')
+    const state = accepted(host('{ allowUnguardedBoot: true }'))
+    expect(accepted(renderDesiredState(state))).toEqual(state)
+  })
+
   test.each([
     [
       '{ kernelArguments: [quiet, init=/bin/sh] }',

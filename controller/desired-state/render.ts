@@ -98,11 +98,12 @@ function verifyOf({ keys, signers }: ImageVerification): Spec {
   }
 }
 
-function hostSpec({ hold, kernelArguments, labels, pin }: HostDeclaration): Spec {
+function hostSpec({ allowUnguardedBoot, hold, kernelArguments, labels, pin }: HostDeclaration): Spec {
   return {
     labels,
     ...(pin !== null && { pin }),
     ...(kernelArguments !== undefined && { kernelArguments }),
+    ...(allowUnguardedBoot !== undefined && { allowUnguardedBoot }),
     ...(hold !== null && {
       hold: {
         ...(hold.untilMs !== null && { until: renderInstant(hold.untilMs), timeZone: 'UTC' }),

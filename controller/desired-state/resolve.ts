@@ -136,8 +136,15 @@ function followsItself(
 function hostsOf(located: readonly Located[]): HostDeclaration[] {
   return located.flatMap(({ manifest: { content, name } }) => {
     if (content?.kind !== 'Host') return []
-    const { hold = null, kernelArguments = [], labels = {}, pin = null } = content.spec
-    return [{ name, labels, pin, hold, ...(kernelArguments.length > 0 && { kernelArguments }) }]
+    const {
+      allowUnguardedBoot = false,
+      hold = null,
+      kernelArguments = [],
+      labels = {},
+      pin = null,
+    } = content.spec
+    const allowed = allowUnguardedBoot && { allowUnguardedBoot }
+    return [{ name, labels, pin, hold, ...allowed, ...(kernelArguments.length > 0 && { kernelArguments }) }]
   })
 }
 

@@ -133,6 +133,8 @@ export type HostDeclaration = {
   readonly labels: Readonly<Record<string, string>>
   /** Digest that it runs instead of its fleet's. */
   readonly pin: string | null
+  /** It may be updated although nothing would lead it back from an image that does not boot. */
+  readonly allowUnguardedBoot?: true
   /** For its kernel's line, in their order; absent: none. */
   readonly kernelArguments?: readonly string[]
   /** `untilMs` null: until git says otherwise. */

@@ -38,6 +38,13 @@ it('takes over how a host says that it keeps its keys, where that is a way that 
   expect(kept('in a drawer')).not.toHaveProperty('keysKept')
 })
 
+it('takes over that nothing would lead it back, where it says just that', () => {
+  const read = (bootGuard: string) =>
+    reportFromWire(create(ReportSchema, { phase: Phase.IDLE, facts: { bootGuard } }))
+  expect(read('uncounted')).toMatchObject({ unguarded: true })
+  for (const other of ['counted', '', 'a dog']) expect(read(other)).not.toHaveProperty('unguarded')
+})
+
 it('takes over what a person made it boot, as text that is fit to be shown', () => {
   const move = { id: 'm-1', user: 'kim\u001b', command: 'rollback', atMs: 7n, digest: '' }
   const read = (localMove: typeof move) =>

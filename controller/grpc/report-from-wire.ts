@@ -101,6 +101,7 @@ const ReportFromWire = z.object({
       architecture: z.string().regex(/^[a-z0-9]{0,32}$/),
       driver: z.string(),
       keysKept: z.string(),
+      bootGuard: z.string(),
       osId: shown(64),
       osVersion: shown(64),
       osName: shown(128),
@@ -159,12 +160,13 @@ function lineOf(line: ReadLine | undefined): Pick<HostReport, 'kernelArguments' 
 
 type Facts = z.output<typeof ReportFromWire>['facts']
 
-function toldIn(facts: Facts): Pick<HostReport, 'architecture' | 'keysKept' | 'reportOnly'> {
+function toldIn(facts: Facts): Pick<HostReport, 'architecture' | 'keysKept' | 'reportOnly' | 'unguarded'> {
   if (facts === undefined) return { architecture: '' }
-  const { architecture, driver, keysKept } = facts
+  const { architecture, bootGuard, driver, keysKept } = facts
   return {
     architecture,
     ...(isKeysKept(keysKept) && { keysKept }),
+    ...(bootGuard === 'uncounted' && { unguarded: true as const }),
     ...(driver === REPORT_ONLY && { reportOnly: systemOf(facts) }),
   }
 }

@@ -8,7 +8,7 @@ import type { Need } from './needs.ts'
 import { isEnded, isFailure, isUnavailable } from './phases.ts'
 import { duration, phaseWord, shortDigest, shortImage } from './sentences.ts'
 import { currentRollout } from './state-entries.ts'
-import { isReportOnly, moveOf, ownerOf } from './host-names.ts'
+import { isReportOnly, moveOf, nameOf, ownerOf } from './host-names.ts'
 import type { Fleet, Host, Rollout, RolloutEngineState } from './state.ts'
 import type { BlockingReason, HostPhase } from './states.ts'
 import type { GrantRecord, WaveRecord } from './records.ts'
@@ -45,6 +45,7 @@ function beforeAny(host: Host, now: Now): Explanation {
   }
   const move = moveOf(host)
   if (move !== null) return blockOfMove(host, move, now.wallMs)
+  if (host.unguarded) return { kind: 'Unguarded', host: nameOf(host) }
   return record === null ? { kind: 'Unreachable' } : planning
 }
 

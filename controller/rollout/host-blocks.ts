@@ -29,6 +29,7 @@ export function blockOfHost(
   }
   const move = moveOf(place.host)
   if (move !== null) return blockOfMove(place.host, move, nowMs)
+  if (place.host.unguarded) return { kind: 'Unguarded', host: nameOf(place.host) }
   if (pin !== null && pin.image === null) return { kind: 'PinNotFound', digest: pin.digest }
   if (need === null) return null
   const target = targetOf(place.rollout.record, need)

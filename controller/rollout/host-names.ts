@@ -21,9 +21,9 @@ export function moveOf({ record }: Pick<Host, 'record'>): LocalMove | null {
   return move === undefined || move.id === record?.resumed?.moveId ? null : move
 }
 
-/** Its turn does not come: git says so, or a person on it chose what it boots. */
-export function isHeld(host: Pick<Host, 'hold' | 'record'>): boolean {
-  return host.hold !== null || moveOf(host) !== null
+/** Its turn does not come: git says so or lacks a word that it needs, or a person on it chose what it boots. */
+export function isHeld(host: Pick<Host, 'hold' | 'record' | 'unguarded'>): boolean {
+  return host.hold !== null || host.unguarded || moveOf(host) !== null
 }
 
 export const noLabels: Readonly<Record<string, string>> = {}

@@ -39,6 +39,7 @@ function place(state: RolloutEngineState, changes: Changes, host: Host): void {
   host.pin = pinOf(state, host)
   host.kernelArguments = argumentsFor(state, host)
   host.hold = holdOf(state, host, changes.now)
+  host.unguarded = isUnguarded(state, host)
 }
 
 function pinOf(state: RolloutEngineState, host: Host): Host['pin'] {
@@ -53,17 +54,30 @@ function holdOf(state: RolloutEngineState, host: Host, now: Now): Host['hold'] {
   return (hold?.untilMs ?? Infinity) <= now.wallMs ? null : hold
 }
 
+/** Before git is read nobody knows what it allows. */
+function isUnguarded(state: RolloutEngineState, host: Host): boolean {
+  if (state.wanted === null || host.record?.report.unguarded !== true) return false
+  return state.declarations.get(nameOf(host))?.allowUnguardedBoot !== true
+}
+
 function withdrawnFor(state: RolloutEngineState, host: Host, grant: GrantRecord): string | null {
   if (isReportOnly(host)) return 'it only reports now'
   const fleet = state.rollouts.get(grant.rolloutId)?.record.fleet
   if (fleet !== undefined && state.wanted?.has(fleet) === true && fleet !== ownerOf(host)) {
     return `left fleet ${fleet}`
   }
+  const kept = keptBack(host)
+  if (kept !== null) return kept
+  if (host.pin !== null && grant.image?.digest !== host.pin.digest) return `pinned to ${host.pin.digest}`
+  return host.pin === null && grant.pinned ? 'pinned no more' : null
+}
+
+/** Why its turn does not come, as `isHeld` has it. */
+function keptBack(host: Host): string | null {
   if (host.hold !== null) return `held: ${host.hold.reason}`
   const move = moveOf(host)
   if (move !== null) return messageOfMove(move)
-  if (host.pin !== null && grant.image?.digest !== host.pin.digest) return `pinned to ${host.pin.digest}`
-  return host.pin === null && grant.pinned ? 'pinned no more' : null
+  return host.unguarded ? 'its boot loader counts no tries, and git allows no unguarded boot' : null
 }
 
 export function messageOfMove({ command, user }: LocalMove): string {

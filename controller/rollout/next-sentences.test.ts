@@ -20,6 +20,7 @@ const reasons: readonly Explanation[] = [
   { kind: 'Halted', fleet: 'edge', actor: 'kim', reason: '' },
   { kind: 'Held', reason: '', inMs: null },
   { kind: 'Held', reason: '', inMs: 1 },
+  { kind: 'Unguarded', host: 'till-17' },
   {
     kind: 'Drifted(local)',
     host: 'till-17',

@@ -32,6 +32,8 @@ export function renderNext(explanation: Explanation): string {
       return explanation.inMs === null
         ? 'nothing, until git ends its hold'
         : 'it gets its turn again when its hold is over'
+    case 'Unguarded':
+      return `nothing, until its loader has a file system that it can write, or Host ${explanation.host} in git says allowUnguardedBoot: true`
     case 'Drifted(local)':
       return `nothing, until "bootfleet resume host/${explanation.host}" lets it follow its fleet again`
     case 'Pinned':

@@ -49,6 +49,8 @@ export type HostReport = {
   }
   /** When the plan last accepted was signed, where that is longer ago than the host allows; absent: it is not. */
   readonly plansStaleSinceMs?: number
+  /** Nothing before its kernel counts tries and falls back; absent: something does, or it does not say. */
+  readonly unguarded?: true
   /** How it says that it keeps its private keys; absent: it does not say. */
   readonly keysKept?: 'sealed' | 'plain'
   /** What a person on it made boot, and nobody has changed since; absent: it boots what it was given. */

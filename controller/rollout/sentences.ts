@@ -59,10 +59,10 @@ export function renderReason(reason: BlockingReason): string {
       const what = reason.fleet === null ? 'every fleet' : `fleet ${reason.fleet}`
       return `${what} was halted by ${reason.actor}${said}; "bootfleet resume ${reason.fleet ?? '--all'}" goes on`
     }
-    case 'Held': {
-      const end = reason.inMs === null ? 'until git says otherwise' : `for another ${duration(reason.inMs)}`
-      return `held in git ${end}: ${reason.reason}`
-    }
+    case 'Held':
+      return renderHold(reason)
+    case 'Unguarded':
+      return 'no automatic fallback: its boot loader cannot count tries, so nothing would lead back from an image that does not boot'
     case 'Drifted(local)':
       return renderMove(reason)
     case 'Pinned':
@@ -94,6 +94,11 @@ export function renderReason(reason: BlockingReason): string {
     case 'Ended':
       return `${phaseWord(reason.phase)}: ${reason.message}`
   }
+}
+
+function renderHold({ inMs, reason }: Extract<BlockingReason, { kind: 'Held' }>): string {
+  const end = inMs === null ? 'until git says otherwise' : `for another ${duration(inMs)}`
+  return `held in git ${end}: ${reason}`
 }
 
 function renderMove({ agoMs, command, digest, host, user }: MoveReason): string {

@@ -72,6 +72,7 @@ export function hostOf(state: RolloutEngineState, id: string): Host {
     pin: null,
     kernelArguments: noArguments,
     hold: null,
+    unguarded: false,
     heard: false,
     owners: [],
     grants: new Map(),

@@ -131,6 +131,8 @@ export type Host = {
   pin: { readonly digest: string; readonly image: ResolvedImage | null } | null
   /** From git, while it is in force. */
   hold: { readonly untilMs: number | null; readonly reason: string } | null
+  /** Nothing would lead it back from an image that does not boot, and git does not allow that. */
+  unguarded: boolean
   /** From git, where it takes them: for the kernel's line of what it is given from here on. */
   kernelArguments: readonly string[]
   /** It reported since the engine was opened. */

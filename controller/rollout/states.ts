@@ -108,6 +108,8 @@ export type BlockingReason =
       readonly reason: string
     }
   | { readonly kind: 'Held'; readonly reason: string; readonly inMs: number | null }
+  /** Its boot loader counts no tries, and its Host in git does not allow that. */
+  | { readonly kind: 'Unguarded'; readonly host: string }
   /** A person on it chose what it boots; digest null: of an image that nobody knows. */
   | {
       readonly kind: 'Drifted(local)'

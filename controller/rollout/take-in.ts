@@ -114,5 +114,10 @@ function takeReport(
 
 /** All that a report tells of what the host may be given; another is another place in its fleet. */
 function placeOf(host: Host): string {
-  return JSON.stringify([isReportOnly(host), takesArguments(host), moveOf(host)?.id])
+  return JSON.stringify([
+    isReportOnly(host),
+    takesArguments(host),
+    moveOf(host)?.id,
+    host.record?.report.unguarded,
+  ])
 }

@@ -63,6 +63,7 @@ export const Host: z.ZodType<HostRecord> = z.object({
     phaseEnteredAtMs: z.number(),
     refused: z.object({ plan: PlanReference, code: z.string(), message: z.string() }).exactOptional(),
     plansStaleSinceMs: z.number().exactOptional(),
+    unguarded: z.literal(true).exactOptional(),
     keysKept: z.enum(['sealed', 'plain']).exactOptional(),
     localMove: z
       .object({

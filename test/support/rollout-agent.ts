@@ -27,6 +27,8 @@ export type SimulatedAgent = {
   failing: { readonly code: string; readonly times: number } | null
   /** By a person. */
   moved?: LocalMove | undefined
+  /** Its boot loader counts no tries. */
+  unguarded?: true
 }
 
 export function imageOf(version: string): ResolvedImage {
@@ -63,6 +65,7 @@ export function reportOf(agent: SimulatedAgent): HostReport {
     ...(agent.kernelArguments !== undefined && { kernelArguments: agent.kernelArguments }),
     phaseEnteredAtMs: 0,
     ...(agent.moved !== undefined && { localMove: agent.moved }),
+    ...(agent.unguarded !== undefined && { unguarded: agent.unguarded }),
   }
 }
 

@@ -61,6 +61,7 @@ describe('GRUB refuses, and keeps what is not ours', () => {
     const { files, one, two, boots } = bench
     const unwritable = '/boot is btrfs, to which GRUB cannot write'
     const guarded = bench.open({ unwritable })
+    expect([await bench.loader.guard(), await guarded.guard()]).toEqual(['counted', 'uncounted'])
     for (const act of [
       () => guarded.stage(one),
       () => guarded.activate(one, { activation: 1, counted: true }),

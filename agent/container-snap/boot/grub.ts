@@ -47,6 +47,7 @@ export function openGrub(context: Pick<Context, 'signal'>, options: GrubOptions)
   return {
     kind: 'grub',
     commitPoint: 'entry',
+    guard: async () => ((await inspect(grub)).unwritable === null ? 'counted' : 'uncounted'),
     stage: async (deployment) => {
       const place = await requireCountable(grub)
       await requireHookRead(options.configDirectory)

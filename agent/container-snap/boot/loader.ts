@@ -51,6 +51,11 @@ export type Loader = {
   kind: 'none' | 'systemd-boot' | 'grub' | 'tukit-grub2'
   /** What decides which deployment boots: the loader's own entries, or the btrfs default subvolume. */
   commitPoint: 'entry' | 'default'
+  /**
+   * Whether something before the kernel counts tries and falls back by itself; null where no boot of ours goes through
+   * a loader.
+   */
+  guard: () => Promise<'counted' | 'uncounted' | null>
   /** Puts kernel and initrd in place and writes the entry under a name that the loader ignores. */
   stage: (deployment: BootDeployment) => Promise<void>
   /** The commit point, where the loader decides what boots. */
@@ -70,6 +75,7 @@ export type Loader = {
 export const noLoader: Loader = {
   kind: 'none',
   commitPoint: 'default',
+  guard: async () => null,
   stage: async () => {},
   activate: async () => {},
   markBad: async () => {},

@@ -31,6 +31,7 @@ export function openSystemdBoot(context: Pick<Context, 'signal'>, options: Syste
   return {
     kind: 'systemd-boot',
     commitPoint: 'entry',
+    guard: async () => 'counted',
     stage: async (deployment) => {
       await requireEsp(esp)
       const text = renderEntry(await compose(deployment))

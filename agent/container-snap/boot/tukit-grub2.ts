@@ -35,6 +35,7 @@ export function openTukitGrub2(context: Pick<Context, 'signal' | 'log'>, sysroot
   return {
     kind: 'tukit-grub2',
     commitPoint: 'default',
+    guard: async () => 'uncounted',
     stage: async (deployment) => act(deployment, contents),
     activate: async (deployment) => act(deployment, installation),
     markBad: async () => {},

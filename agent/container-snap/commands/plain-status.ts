@@ -4,7 +4,7 @@ import type { Deployment, Status } from './status-view.ts'
 export function plainStatus(status: Status): string {
   const pointers = [
     `sysroot  ${status.sysroot}`,
-    `loader   ${status.loader}`,
+    `loader   ${status.loader}${status.guard === 'uncounted' ? '  counts no tries: nothing falls back by itself' : ''}`,
     `current  ${status.current?.id ?? '(no deployment)'}`,
     `default  ${status.default?.id ?? '(no deployment)'}`,
     `rollback ${status.rollback?.id ?? '(nothing has proven itself)'}`,

@@ -28,6 +28,8 @@ export type Deployment = {
 export type Status = {
   sysroot: string
   loader: Loader['kind']
+  /** Whether the loader counts tries and falls back; null without a loader, and where it cannot be asked. */
+  guard: Awaited<ReturnType<Loader['guard']>>
   current: Deployment | null
   default: Deployment | null
   /** Where `rollback` leads. */

@@ -36,6 +36,7 @@ export async function status(context: Context): Promise<string> {
   const result: Status = {
     sysroot: context.paths.sysroot,
     loader: loader.kind,
+    guard: await guardToShow(context, loader),
     current: deploymentOf(known, current),
     default: deploymentOf(known, next),
     rollback: deploymentOf(known, rollbackTarget(view)),
@@ -60,6 +61,16 @@ async function lineToShow(
   if (loader.kind === 'tukit-grub2') return null
   try {
     return await kernelLine(await bootDeployment(view, current), kernelArguments)
+  } catch (error) {
+    if (!(error instanceof SnapError)) throw error
+    context.warn(error.message)
+    return null
+  }
+}
+
+async function guardToShow(context: Context, loader: Loader): Promise<Status['guard']> {
+  try {
+    return await loader.guard()
   } catch (error) {
     if (!(error instanceof SnapError)) throw error
     context.warn(error.message)

@@ -39,7 +39,11 @@ describe('a machine that GRUB boots', () => {
   test('shows its tries, and keeps what was blessed', { timeout }, async () => {
     const second = await deploySecond()
     await machine.value('activate', second)
-    expect(await machine.status()).toMatchObject({ loader: 'grub', default: { id: second, triesLeft: 3 } })
+    expect(await machine.status()).toMatchObject({
+      loader: 'grub',
+      guard: 'counted',
+      default: { id: second, triesLeft: 3 },
+    })
     await machine.boot()
     expect(await machine.json<Repaired>('repair')).toEqual({ done: [] })
     expect(await machine.status()).toMatchObject({
