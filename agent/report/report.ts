@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf'
 import { Phase, ReportSchema, Verdict } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import type { Report } from '../../proto/gen/bootfleet/v1/agent_pb.ts'
 import { shownArgument } from '../../proto/shown-argument.ts'
-import type { BootGuard, EtcChanges } from '../hosts/host-driver.ts'
 import { verdictOnRunning } from '../update/health.ts'
 import type { AcceptedPlan, Failure, Position, State, Phase as MachinePhase } from '../update/types.ts'
 
@@ -25,12 +24,21 @@ export type HostDescription = {
   readonly keysKept: () => 'sealed' | 'plain'
   /** Null: the host cannot say. `NotOurs`: its boot loader takes no arguments from a plan. */
   readonly kernelLine?: readonly { readonly argument: string; readonly source: string }[] | 'NotOurs' | null
-  readonly bootGuard?: BootGuard
+  readonly bootGuard?: 'counted' | 'uncounted' | null
   /** Null: not yet, since it booted. */
   readonly etc?: TakenEtc | null
 }
 
-export type TakenEtc = { readonly found: EtcChanges; readonly takenAtMs: number }
+/** By name below /etc, never what a file says; `more` are not named. */
+type FoundInEtc =
+  | {
+      readonly kind: 'known'
+      readonly changes: readonly { readonly path: string; readonly kind: string }[]
+      readonly more: number
+    }
+  | { readonly kind: 'unknown'; readonly problem: string }
+
+export type TakenEtc = { readonly found: FoundInEtc; readonly takenAtMs: number }
 
 /** What the state does not know of the plans that come, or do not. */
 export type AboutPlans = {
