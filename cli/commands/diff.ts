@@ -13,7 +13,7 @@ export async function runDiff(session: Session, dir: string, options: DiffOption
   const { terminal } = session
   const desiredState = await readDesiredState(terminal, 'diff', dir)
   if (desiredState === null) return exitStatus.error
-  const hosts = await readInventory(session, options.inventory)
+  const { hosts } = await readInventory(session, options.inventory)
   const differences = differencesOf({ desiredState, hosts, given: options.image })
   terminal.out(renderDifferences(differences))
   return differences.changed.length > 0 ? exitStatus.differences : exitStatus.done

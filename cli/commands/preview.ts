@@ -32,10 +32,11 @@ export async function runPreview(
     terminal.out(renderDesiredState(desiredState))
     return exitStatus.done
   }
-  const hosts = await readInventory(session, options.inventory)
+  const { denials, hosts } = await readInventory(session, options.inventory)
   const outlook = outlookOf({
     desiredState,
     hosts,
+    denials,
     given: options.image,
     startMs: options.at ?? Date.now(),
     seed: 1,
@@ -63,10 +64,11 @@ function rendered(outlook: Outlook, output: 'table' | 'markdown' | 'json'): stri
 export function dataOf({ fleets, kernelArguments, ownerless, startMs }: Outlook): unknown {
   return {
     startMs,
-    fleets: fleets.map(({ endedAfterMs, hosts, limits, name, rollout, unresolved, waves }) => ({
+    fleets: fleets.map(({ denials, endedAfterMs, hosts, limits, name, rollout, unresolved, waves }) => ({
       name,
-      state: rollout?.state.kind ?? 'Unchanged',
+      state: denials.length > 0 ? 'Denied' : (rollout?.state.kind ?? 'Unchanged'),
       digest: rollout?.image.digest ?? null,
+      denials: denials.map(({ fleet: _same, ...denial }) => denial),
       unresolved,
       endedAfterMs,
       waves,

@@ -33,10 +33,11 @@ export async function runSimulate(
   if (options.random === true) return replay(session, options.seed)
   const desiredState = await readDesiredState(terminal, 'simulate', dir)
   if (desiredState === null) return exitStatus.error
-  const hosts = await readInventory(session, options.inventory ?? options.hosts)
+  const { denials, hosts } = await readInventory(session, options.inventory ?? options.hosts)
   const outlook = outlookOf({
     desiredState,
     hosts,
+    denials,
     given: options.image,
     startMs: options.at ?? Date.now(),
     seed: options.seed,
@@ -44,7 +45,10 @@ export async function runSimulate(
     slowness: 1,
   })
   terminal.out(options.output === 'json' ? renderJson(dataOf(outlook)) : renderSimulation(outlook))
-  const fine = outlook.fleets.every(({ rollout }) => rollout === null || rollout.state.kind === 'Succeeded')
+  const fine = outlook.fleets.every(
+    ({ denials, rollout }) =>
+      denials.length === 0 && (rollout === null || rollout.state.kind === 'Succeeded'),
+  )
   return fine ? exitStatus.done : exitStatus.failed
 }
 

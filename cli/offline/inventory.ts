@@ -5,12 +5,13 @@ import { codeFrame } from '../../controller/desired-state/code-frame.ts'
 import { readYaml } from '../../controller/desired-state/document.ts'
 import { digestPattern } from '../../controller/desired-state/image-reference.ts'
 import { formatFieldPath, formatIssue } from '../../controller/desired-state/issue.ts'
-import { ListHostsRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
-import type { HostStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { GetStatusRequestSchema, ListHostsRequestSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import type { FleetStatus, HostStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { call, closeClient, openClient } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { loadContext } from '../session.ts'
 import type { Session } from '../session.ts'
+import type { FleetDenial } from './fleet-denial.ts'
 
 /** A host, as far as a rollout is concerned. */
 export type InventoryHost = {
@@ -22,6 +23,12 @@ export type InventoryHost = {
   /** What it was given for its kernel's line; null: it does not say. */
   readonly kernelArguments: readonly string[] | null
   readonly connected: boolean
+}
+
+export type Inventory = {
+  readonly hosts: readonly InventoryHost[]
+  /** What a fleet of the controller must not be granted; a file knows of none. */
+  readonly denials: readonly FleetDenial[]
 }
 
 const digest = z.string().regex(digestPattern, 'is not a digest (sha256: and 64 hexadecimal digits)')
@@ -45,8 +52,9 @@ const inventorySchema = z.strictObject({
 })
 
 /** From a file, or from the controller of the context; without those that only report, which no rollout has. */
-export function readInventory(session: Session, path: string | undefined): Promise<readonly InventoryHost[]> {
-  return path === undefined ? askController(session) : readInventoryFile(path)
+export async function readInventory(session: Session, path: string | undefined): Promise<Inventory> {
+  if (path === undefined) return askController(session)
+  return { hosts: await readInventoryFile(path), denials: [] }
 }
 
 async function readInventoryFile(path: string): Promise<readonly InventoryHost[]> {
@@ -91,15 +99,25 @@ function secondOfItsName(hosts: readonly InventoryHost[]): number {
   return hosts.findIndex(({ name }) => names.size === names.add(name).size)
 }
 
-async function askController(session: Session): Promise<readonly InventoryHost[]> {
+async function askController(session: Session): Promise<Inventory> {
   const client = await openClient(await loadContext(session))
   try {
     const { hosts } = await call(client, client.service.listHosts, create(ListHostsRequestSchema))
+    const { status } = await call(client, client.service.getStatus, create(GetStatusRequestSchema))
     const updated = hosts.filter(({ reportOnly }) => reportOnly === undefined)
-    return updated.map(inventoryHostOf)
+    return { hosts: updated.map(inventoryHostOf), denials: (status?.fleets ?? []).flatMap(denialsOf) }
   } finally {
     closeClient(client)
   }
+}
+
+/** What git denies there is left out: the files that are looked at say it themselves, or say it no more. */
+function denialsOf({ denied, name }: FleetStatus): readonly FleetDenial[] {
+  return denied
+    .filter(({ origin }) => origin !== 'Git')
+    .map(({ actor, deniedAtMs, digest: of, origin, reason }) => {
+      return { fleet: name, digest: of, reason, origin, actor, atMs: Number(deniedAtMs) }
+    })
 }
 
 /** Not by what stands on the kernel's line: an argument that the machine has too is shown there as the machine's. */

@@ -7,6 +7,7 @@ import type { ResolvedImage } from '../../controller/rollout/wanted.ts'
 import type { SimulatedImage } from '../simulator/scenario.ts'
 import { argumentChangeOf } from './argument-change.ts'
 import type { ArgumentChange } from './argument-change.ts'
+import type { FleetDenial } from './fleet-denial.ts'
 import type { InventoryHost } from './inventory.ts'
 import { offlineWanted } from './wanted.ts'
 import type { GivenImages } from './wanted.ts'
@@ -14,6 +15,7 @@ import type { GivenImages } from './wanted.ts'
 export type OutlookRequest = {
   readonly desiredState: DesiredState
   readonly hosts: readonly InventoryHost[]
+  readonly denials: readonly FleetDenial[]
   readonly given: GivenImages
   readonly startMs: number
   readonly seed: number
@@ -28,6 +30,8 @@ export type Outlook = {
   readonly fleets: readonly (FleetForecast & {
     /** What git names, where only a registry could say which digest that is. */
     readonly unresolved: string | null
+    /** Of what it wants: while there is one, nothing begins. */
+    readonly denials: readonly FleetDenial[]
   })[]
   /** Hosts that no fleet, or more than one, selects. */
   readonly ownerless: readonly { readonly name: string; readonly fleets: readonly string[] }[]
@@ -39,7 +43,7 @@ export type Outlook = {
 
 /** What the engine would do with this repository and these hosts. */
 export function outlookOf(request: OutlookRequest): Outlook {
-  const { desiredState, failureRate, given, hosts, seed, slowness, startMs } = request
+  const { denials, desiredState, failureRate, given, hosts, seed, slowness, startMs } = request
   const { before, imageOf, unresolved, wanted } = offlineWanted({ desiredState, hosts, given })
   const usual = new Set(before.flatMap(({ image }) => (image === null ? [] : [image.digest])))
   const images = new Map<string, SimulatedImage>()
@@ -75,6 +79,7 @@ export function outlookOf(request: OutlookRequest): Outlook {
       })),
       before,
       wanted,
+      denied: denials.map(({ digest, fleet, reason }) => ({ digest, fleet, reason })),
       images: [...images.values()],
       slowness,
       approvedAfterMs: 0,
@@ -85,10 +90,27 @@ export function outlookOf(request: OutlookRequest): Outlook {
   for (const host of hosts) if (host.running !== null) versions.set(host.running.digest, host.running.version)
   return {
     startMs,
-    fleets: fleets.map((fleet) => ({ ...fleet, unresolved: unresolved.get(fleet.name) ?? null })),
+    fleets: fleets.map((fleet) => ({
+      ...fleet,
+      unresolved: unresolved.get(fleet.name) ?? null,
+      denials: denialsOf(fleet, request),
+    })),
     ...fleetsOfHosts(desiredState, hosts),
     versionOf: (digest) => versions.get(digest) ?? '',
   }
+}
+
+/** The controller's first: the engine goes by it where git denies the same. */
+function denialsOf(
+  { name, wantedDigest }: FleetForecast,
+  { denials, desiredState }: OutlookRequest,
+): readonly FleetDenial[] {
+  const inGit = desiredState.fleets
+    .filter((fleet) => fleet.name === name)
+    .flatMap(({ deny }) => deny)
+    .map((denial): FleetDenial => ({ fleet: name, ...denial, origin: 'Git', actor: '', atMs: null }))
+  const ofFleet = denials.filter(({ fleet }) => fleet === name)
+  return [...ofFleet, ...inGit].filter(({ digest }) => digest === wantedDigest)
 }
 
 function fleetsOfHosts(

@@ -1,9 +1,10 @@
 import { formatDuration } from '../../controller/desired-state/duration.ts'
-import { duration, shortDigest } from '../../controller/rollout/sentences.ts'
+import { duration, renderReason, shortDigest } from '../../controller/rollout/sentences.ts'
 import type { RolloutRecord } from '../../controller/rollout/records.ts'
 import { argumentWords } from '../offline/argument-change.ts'
 import type { Outlook } from '../offline/outlook.ts'
 import type { HostForecast } from '../simulator/forecast-recorder.ts'
+import { denialSentences } from './denials.ts'
 import { renderTable } from './table.ts'
 
 type FleetOutlook = Outlook['fleets'][number]
@@ -28,10 +29,23 @@ export function imageWords(outlook: Outlook, digest: string): string {
   return version === '' ? shortDigest(digest) : `${version}@${shortDigest(digest)}`
 }
 
-export function headline(outlook: Outlook, { hosts, name, rollout, unresolved }: FleetOutlook): string {
+/** Its headline, and why nothing begins where what is wanted is denied. */
+export function titleLines(outlook: Outlook, fleet: FleetOutlook): readonly string[] {
+  return [headline(outlook, fleet), ...denialSentences(fleet.denials)]
+}
+
+function headline(
+  outlook: Outlook,
+  { denials: [denial], hosts, name, rollout, unresolved }: FleetOutlook,
+): string {
   const changed = hosts.filter(isChanged).length
   const others = outlook.kernelArguments.filter(({ fleet }) => fleet === name).length
   const besides = others === 0 ? '' : `; kernel arguments change on ${others}`
+  if (denial !== undefined) {
+    const all = counted(hosts.length)
+    const but = changed === 0 ? `nothing changes on ${all}` : `${changed} of ${all} change all the same`
+    return `fleet ${name}: ${imageWords(outlook, denial.digest)} is denied, so no rollout begins; ${but}${besides}`
+  }
   if (rollout === null || changed === 0) {
     const what = others === 0 ? 'nothing changes' : 'no image changes'
     return `fleet ${name}: ${what} on ${counted(hosts.length)}${besides}`
@@ -89,9 +103,13 @@ export function changeRows(outlook: Outlook, fleet: FleetOutlook): readonly (rea
 
 /** Hosts that get nothing, each with the rule that says so. */
 export function excludedRows({ fleets, ownerless }: Outlook): readonly (readonly string[])[] {
-  const held = fleets.flatMap(({ hosts, name }) =>
-    hosts.filter(isExcluded).map((host) => [host.name, name, host.reason]),
-  )
+  const held = fleets.flatMap(({ denials, hosts, name }) => {
+    // Said of the fleet already.
+    const said = denials.map((denial) => renderReason({ kind: 'Denied', ...denial }))
+    return hosts
+      .filter((host) => isExcluded(host) && !said.includes(host.reason))
+      .map((host) => [host.name, name, host.reason])
+  })
   const without = ownerless.map(({ fleets: owners, name }) => [
     name,
     owners.join(', '),
@@ -110,8 +128,10 @@ export function argumentRows({ kernelArguments }: Outlook): readonly (readonly s
 
 export function renderPreview(outlook: Outlook): string {
   const fleets = outlook.fleets.map((fleet) => {
-    if (!fleet.hosts.some(isChanged)) return `${headline(outlook, fleet)}\n`
-    return `${headline(outlook, fleet)}\n\n${renderTable(waveRows(fleet))}\n${renderTable(changeRows(outlook, fleet))}`
+    const title = titleLines(outlook, fleet).join('\n  ')
+    if (!fleet.hosts.some(isChanged)) return `${title}\n`
+    const waves = fleet.waves.length === 0 ? '' : `\n${renderTable(waveRows(fleet))}`
+    return `${title}\n${waves}\n${renderTable(changeRows(outlook, fleet))}`
   })
   const rows = argumentRows(outlook)
   const lines = rows.length === 0 ? [] : [renderTable(rows)]
@@ -124,10 +144,12 @@ export function renderPreview(outlook: Outlook): string {
 /** For a pull request: the waves in sight, the hosts behind a fold. */
 export function renderMarkdown(outlook: Outlook): string {
   const fleets = outlook.fleets.map((fleet) => {
-    const title = `### ${escaped(headline(outlook, fleet))}\n`
+    const [head = '', ...why] = titleLines(outlook, fleet).map(escaped)
+    const title = `### ${head}\n${why.map((line) => `\n${line}\n`).join('')}`
     if (!fleet.hosts.some(isChanged)) return title
     const changes = fold('Hosts, in their order', table(changeRows(outlook, fleet)))
-    return `${title}\n${table(waveRows(fleet))}\n${changes}`
+    const waves = fleet.waves.length === 0 ? '' : `\n${table(waveRows(fleet))}`
+    return `${title}${waves}\n${changes}`
   })
   const rows = argumentRows(outlook)
   const lines = rows.length === 0 ? [] : [`#### Kernel arguments\n\n${table(rows)}`]

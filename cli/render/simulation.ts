@@ -1,6 +1,6 @@
 import { duration } from '../../controller/rollout/sentences.ts'
 import type { Outlook } from '../offline/outlook.ts'
-import { counted, headline, isChanged, whenOf } from './outlook.ts'
+import { counted, isChanged, titleLines, whenOf } from './outlook.ts'
 import { renderTable } from './table.ts'
 
 type FleetOutlook = Outlook['fleets'][number]
@@ -12,7 +12,8 @@ export function renderSimulation(outlook: Outlook): string {
 
 function renderFleet(outlook: Outlook, fleet: FleetOutlook): string {
   const { hosts, limits, rollout, waves } = fleet
-  if (rollout === null || !hosts.some(isChanged)) return `${headline(outlook, fleet)}\n`
+  const title = titleLines(outlook, fleet).join('\n  ')
+  if (rollout === null || !hosts.some(isChanged)) return `${title}\n`
   const waveRows = waves.map((wave, index) => {
     const members = hosts.filter((host) => host.wave === index)
     const succeeded = members.filter(({ phase }) => phase === 'Succeeded').length
@@ -30,7 +31,7 @@ function renderFleet(outlook: Outlook, fleet: FleetOutlook): string {
     duration(limit.waitedMs / limit.hosts),
   ])
   return [
-    `${headline(outlook, fleet)}\n`,
+    `${title}\n`,
     `${endingOf(fleet)}\n${blastOf(fleet)}\n\n`,
     renderTable([['WAVE', 'DONE', 'STATE', 'BEGINS', 'ENDS'], ...waveRows]),
     limits.length === 0

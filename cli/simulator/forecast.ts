@@ -22,6 +22,8 @@ export type ForecastRequest = {
   /** What each fleet is supposed to run before; hosts that run it are what `stable` was proven on. */
   readonly before: readonly WantedFleet[]
   readonly wanted: Wanted
+  /** What fleets must not be granted, whatever git says. */
+  readonly denied: readonly { readonly fleet: string; readonly digest: string; readonly reason: string }[]
   readonly images: readonly SimulatedImage[]
   /** 0: hosts lose no time, so that what is left is the strategy's own. */
   readonly slowness: number
@@ -30,6 +32,8 @@ export type ForecastRequest = {
 
 export type FleetForecast = {
   readonly name: string
+  /** What it was to run in the end; null: it follows a fleet that had nothing for it. */
+  readonly wantedDigest: string | null
   /** Null: nothing began. */
   readonly rollout: RolloutRecord | null
   readonly waves: readonly WaveForecast[]
@@ -64,13 +68,20 @@ export function forecast(request: ForecastRequest, engine: Engine): readonly Fle
   recorder.sample(world)
   return names.map((name): FleetForecast => {
     const rollout = begunRollout(world, recorder.generationBefore(name), name)
-    return { name, rollout, ...recorder.of(world, name, rollout), endedAfterMs: ends.get(name) ?? null }
+    const told = { ...recorder.of(world, name, rollout), endedAfterMs: ends.get(name) ?? null }
+    const wantedDigest = world.controller.state?.wanted?.get(name)?.image?.digest ?? null
+    return { name, wantedDigest, rollout, ...told }
   })
 }
 
 function scenarioOf(request: ForecastRequest): Scenario {
-  const { before, hosts, images, seed, slowness, wanted } = request
+  const { before, denied, hosts, images, seed, slowness, wanted } = request
   const usual = new Set(before.flatMap(({ image }) => (image === null ? [] : [image.digest])))
+  // A denial is of a fleet that is there: one of which nothing else is known waits, suspended, for the beginning.
+  const waiting = wanted.fleets.filter(
+    ({ name }) => denied.some(({ fleet }) => fleet === name) && !before.some((fleet) => fleet.name === name),
+  )
+  const known = [...before, ...waiting.map((fleet) => ({ ...fleet, suspend: true, deny: [] }))]
   const labelled = wanted.hosts.map((host) => ({ ...host, pin: null, hold: null }))
   const away = hosts.flatMap(({ id, isConnected, running }): readonly Fault[] => {
     if (!isConnected) return [{ kind: 'hostAway', atMs: 0, host: id, forMs: 100 * longestMs }]
@@ -83,7 +94,8 @@ function scenarioOf(request: ForecastRequest): Scenario {
     images,
     hosts: hosts.map((host) => ({ ...host, enrolledAtMs: 0, slowness })),
     operations: [
-      { kind: 'commit', atMs: minuteMs, commit: 'before', fleets: before, hosts: labelled, freezes: [] },
+      { kind: 'commit', atMs: minuteMs, commit: 'before', fleets: known, hosts: labelled, freezes: [] },
+      ...denied.map((denial) => ({ kind: 'deny', atMs: setupMs - minuteMs, ...denial }) as const),
       { kind: 'commit', atMs: setupMs, ...wanted },
     ],
     faults: away,

@@ -49,7 +49,7 @@ type Decree = Extract<Operation, { kind: 'deny' | 'allow' | 'halt' | 'unhalt' }>
 
 function decree(world: World, operation: Decree): void {
   world.watch.onHappening(world, `kim: ${operation.kind} ${operation.fleet ?? 'all'}`)
-  say(world, { ...operation, actor: 'kim', reason: 'simulated' })
+  say(world, { reason: 'simulated', ...operation, actor: 'kim' })
 }
 
 function push(

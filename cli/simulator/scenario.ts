@@ -40,7 +40,13 @@ export type Operation = { readonly atMs: number } & (
   /** On what serves the fleet then. */
   | { readonly kind: RolloutVerb['kind']; readonly fleet: string }
   | { readonly kind: 'retry'; readonly fleet: string; readonly host: string | null }
-  | { readonly kind: 'deny' | 'allow'; readonly fleet: string; readonly digest: string }
+  | {
+      readonly kind: 'deny' | 'allow'
+      readonly fleet: string
+      readonly digest: string
+      /** Absent: one like any other. */
+      readonly reason?: string
+    }
   | { readonly kind: 'halt' | 'unhalt'; readonly fleet: string | null }
   | { readonly kind: 'relabel'; readonly host: string; readonly labels: Readonly<Record<string, string>> }
 )
