@@ -30,9 +30,14 @@ export function runAuditList(
     const { lines } = await call(client, client.service.listAudit, request)
     const entries = lines.flatMap((line) => parseAuditEntry(line) ?? [])
     if (output === 'json') terminal.out(`${JSON.stringify(entries, null, 2)}\n`)
+    else if (entries.length === 0) terminal.note(noEntries(fleet))
     else terminal.out(renderTable(auditTable(entries, styleFor(terminal.colour))))
     return exitStatus.done
   })
+}
+
+function noEntries(fleet: string): string {
+  return `no entries${fleet === '' ? '' : ` about fleet ${fleet}`} that you may see\n`
 }
 
 /** Lines go to stdout as they come, the hash to note down to stderr. */

@@ -76,7 +76,7 @@ it('lists what happened, an order and its answer as one', async () => {
 it('says that there is none, and what it takes', async () => {
   expect(await events('--for', 'host/nobody')).toEqual({
     status: 0,
-    out: 'AT (UTC)  WHO  WHAT  OUTCOME  FLEET  MESSAGE\n',
+    out: '',
     note: 'no events about host/nobody that you may see\n',
   })
   const { note, status } = await events('--for', 'edge')

@@ -108,6 +108,7 @@ function openShown(
         const rows = eventRows(events, style)
         const columns = columnsOf(terminal)
         const [header = '', ...lines] = renderEvents([...shown, ...rows], columns)
+        if (events.length === 0) return
         if (headers && !isBegun) terminal.out(header)
         terminal.out(lines.slice(shown.length).join(''))
         isBegun = true

@@ -13,7 +13,7 @@ it('a list for a terminal of 60 columns is not wider, and one for a pipe is one 
     ],
     dataOf: () => ({}),
   }
-  const format = { kind: 'host', output: 'table', headers: true, isOne: false } as const
+  const format = { kind: 'host', output: 'table', headers: true, isOne: false, empty: '' } as const
   const printed = (interactive: boolean): string => {
     let out = ''
     const terminal = { interactive, columns: () => 60, out: (text: string) => void (out += text) }

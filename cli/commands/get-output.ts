@@ -17,6 +17,8 @@ export type ListFormat = {
   readonly headers: boolean
   /** Only one was asked for. */
   readonly isOne: boolean
+  /** Said when there is nothing to list. */
+  readonly empty: string
 }
 
 /** What a narrow terminal shows last. */
@@ -46,15 +48,25 @@ export function printListed(terminal: Terminal, listed: Listed, format: ListForm
       return
     case 'name':
       terminal.out(listed.names.map((name) => `${format.kind}/${name}\n`).join(''))
+      noteEmpty(terminal, listed, format)
       return
     case 'table':
     case 'wide': {
       const lines = linesOf(terminal, listed)
-      terminal.out((format.headers ? lines : lines.slice(1)).join(''))
-      if (listed.names.length === 0) terminal.note(`no ${format.kind}s\n`)
+      if (listed.names.length > 0) terminal.out((format.headers ? lines : lines.slice(1)).join(''))
+      noteEmpty(terminal, listed, format)
       return
     }
   }
+}
+
+/** Nothing on stdout, where a header alone would be taken for a row. */
+export function noteEmpty(
+  terminal: Pick<Terminal, 'note'>,
+  { names }: Pick<Listed, 'names'>,
+  { empty }: ListFormat,
+): void {
+  if (names.length === 0) terminal.note(`${empty}\n`)
 }
 
 export function isTable({ output }: ListFormat): boolean {

@@ -6,7 +6,7 @@ import { CliError } from '../errors.ts'
 import { renderYaml } from '../render/structured.ts'
 import { widthOf } from '../render/table.ts'
 import type { Terminal } from '../terminal.ts'
-import { isTable, linesOf } from './get-output.ts'
+import { isTable, linesOf, noteEmpty } from './get-output.ts'
 import type { ListFormat, Listed } from './get-output.ts'
 
 /** A list that takes long to make is made for a tenth of the time: ten thousand hosts change all the while. */
@@ -98,6 +98,8 @@ type Shown = {
   readonly words: ReadonlyMap<string, string>
   /** By column, so that a line stands below those before it. */
   readonly widest: readonly string[]
+  /** Nothing was to be shown yet, and so no header. */
+  readonly isEmpty: boolean
 }
 
 function printChanged(
@@ -114,15 +116,16 @@ function printChanged(
   const widest = widestOf([...(before === null ? [] : [before.widest]), header, ...chosen])
   if (isTable(format)) {
     const [head = '', , ...lines] = linesOf(terminal, { rows: [header, widest, ...chosen] })
-    if (before === null && format.headers) terminal.out(head)
+    if ((before?.isEmpty ?? true) && chosen.length > 0 && format.headers) terminal.out(head)
     terminal.out(lines.join(''))
   } else {
     for (const index of changed) terminal.out(objectOf(listed, index, format))
   }
+  if (before === null) noteEmpty(terminal, listed, format)
   for (const name of before?.words.keys() ?? []) {
     if (!words.has(name)) terminal.note(`${format.kind}/${name} is gone\n`)
   }
-  return { words, widest }
+  return { words, widest, isEmpty: (before?.isEmpty ?? true) && chosen.length === 0 }
 }
 
 function objectOf(listed: Listed, index: number, { kind, output }: ListFormat): string {

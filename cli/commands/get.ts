@@ -20,6 +20,7 @@ import type { OperatorClient } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
+import { emptySentence } from '../render/empty.ts'
 import { joinTable } from '../render/joins.ts'
 import { fleetTable, hostTable, rolloutTable, sourceTable, waveTable } from '../render/lists.ts'
 import { sourcesOf } from '../../proto/picture/sentences.ts'
@@ -63,7 +64,8 @@ export function runGet(
   }
   const query = { kind, fleet, selector, isWide: output === 'wide', colour: terminal.colour }
   return withClient(session, async (client) => {
-    const format = { kind, output, headers, isOne: object.name !== null }
+    const empty = emptySentence(kind, { fleet, isChosen: selector !== null })
+    const format = { kind, output, headers, empty, isOne: object.name !== null }
     const look = async (status: Status | null): Promise<Listed> =>
       choose(await list(client, query, status), kind, object.name)
     if (options.watch === true) await watchListed(terminal, client, { format, look })

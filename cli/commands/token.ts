@@ -90,6 +90,8 @@ export function runTokenList(session: Session, output: Output): Promise<ExitStat
     const data = tokens.map((token) => toData(JoinTokenSchema, token))
     if (output === 'json') terminal.out(renderJson(data))
     else if (output === 'yaml') terminal.out(renderYaml(data))
+    else if (tokens.length === 0)
+      terminal.note('no tokens of the last day; "bootfleet enrol token create" makes one\n')
     else terminal.out(renderTable(tokenTable(tokens, styleFor(terminal.colour))))
     return exitStatus.done
   })
