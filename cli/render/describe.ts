@@ -77,7 +77,7 @@ export function describeRollout(rollout: RolloutStatus, nowMs: number, view: Sta
     ['Image:', `${rollout.repository}@${rollout.digest}`],
     ['From:', orDash(rollout.fromDigest)],
   ]
-  return `${renderFacts(facts, view.columns)}\n${renderRollout(rollout, nowMs, view)}`
+  return `${renderFacts(facts, view.columns)}\n${renderRollout(rollout, nowMs, { ...view, said: '' })}`
 }
 
 /** As the host says; its word is all there is. */
