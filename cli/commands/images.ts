@@ -13,7 +13,7 @@ import { CliError } from '../errors.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import { renderRows } from '../render/fit.ts'
-import { foundTable, imageTable, noteOnFound, noteOnImages } from '../render/images.ts'
+import { foundLines, imageTable, noteOnFound, noteOnImages } from '../render/images.ts'
 import { renderJson, renderYaml, toData } from '../render/structured.ts'
 import { styleFor } from '../render/style.ts'
 import { withClient } from '../session.ts'
@@ -27,7 +27,8 @@ type Options = {
   headers: boolean
 }
 type Listed = {
-  readonly rows: readonly (readonly string[])[]
+  /** For a terminal of so many columns; null: as wide as it gets. */
+  readonly linesFor: (columns: number | null) => readonly string[]
   readonly names: readonly string[]
   readonly data: unknown
   readonly note: string
@@ -58,8 +59,9 @@ export function runHosts(
     })
     const found = await call(client, client.service.findHosts, request)
     const booted = found.hosts.filter(({ hold }) => hold === 'Booted')
+    const [nowMs, style] = [BigInt(Date.now()), styleFor(session.terminal.colour)]
     print(session, options, {
-      rows: foundTable(booted, BigInt(Date.now()), styleFor(session.terminal.colour)),
+      linesFor: (columns) => foundLines(booted, nowMs, { columns, style }),
       names: booted.map(({ name }) => `host/${name}`),
       data: toData(FindHostsResponseSchema, found),
       note: noteOnFound(found),
@@ -75,8 +77,9 @@ export function runImages(
   return withClient(session, async (client) => {
     const request = create(ListImagesRequestSchema, { fleet, labels: termsOf(selector) })
     const listed = await call(client, client.service.listImages, request)
+    const rows = imageTable(listed.images, BigInt(Date.now()), styleFor(session.terminal.colour))
     print(session, options, {
-      rows: imageTable(listed.images, BigInt(Date.now()), styleFor(session.terminal.colour)),
+      linesFor: (columns) => renderRows(rows, { columns, optional: ['HOLDING', 'REPOSITORY', 'AGE'] }),
       names: listed.images.map(({ digest }) => digest),
       data: toData(ListImagesResponseSchema, listed),
       note: noteOnImages(listed),
@@ -105,8 +108,7 @@ function print({ terminal }: Session, { headers, output }: Options, listed: List
       return
     case 'table':
       if (listed.names.length > 0) {
-        const columns = columnsOf(terminal)
-        const lines = renderRows(listed.rows, { columns, optional: ['SEEN', 'HOLDING', 'REPOSITORY', 'AGE'] })
+        const lines = listed.linesFor(columnsOf(terminal))
         terminal.out((headers ? lines : lines.slice(1)).join(''))
       }
       terminal.note(listed.note)

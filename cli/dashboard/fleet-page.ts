@@ -92,10 +92,16 @@ export function waveCells(wave: WaveStatus | undefined, width: number): readonly
   return [
     span(wave.name),
     span(`${wave.hostsSucceeded}/${wave.hostsTotal}${failed}`, failed === '' ? null : 'bad'),
-    span(bar(wave.hostsSucceeded, wave.hostsTotal, width < 90 ? 10 : 20), look.tone),
+    span(bar(wave.hostsSucceeded, wave.hostsTotal, barCells(width)), look.tone),
     span(look.text, look.tone),
     span(wave.message),
   ]
+}
+
+/** What comes behind it tells more than a longer bar does. */
+function barCells(width: number): number {
+  if (width < 70) return 5
+  return width < 90 ? 10 : 20
 }
 
 /** The rollout and the hosts that need attention: what can be opened from here. */

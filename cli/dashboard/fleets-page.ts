@@ -14,6 +14,8 @@ import { rowsOf, selectedIndex } from './rows.ts'
 
 /** From here on there is room for the image beside the message. */
 const WIDE = 100
+/** HEALTHY, where it is narrow. */
+const lesser = [{ at: 3, least: null }] as const
 
 export function fleetsSections(model: Model): readonly Section[] {
   const { status, size } = model
@@ -28,12 +30,13 @@ export function fleetsSections(model: Model): readonly Section[] {
   const near = fleets
     .slice(Math.max(0, selected - 50), selected + 50)
     .map((fleet) => fleetCells(fleet, isWide))
-  const room = lastCellRoom([columns(isWide).map((name) => span(name)), ...near], width - 2)
+  const room = lastCellRoom([columns(isWide).map((name) => span(name)), ...near], width - 2, lesser)
   const list = listSection(
     {
       title: 'fleets',
       note: `${status.fleets.reduce((sum, fleet) => sum + fleet.hostsTotal, 0)} hosts`,
       columns: columns(isWide),
+      lesser,
       count: fleets.length,
       row: (index) => fleetCells(fleets[index], isWide),
       selected,

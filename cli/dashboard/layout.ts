@@ -44,11 +44,19 @@ export function textSection(lines: readonly Line[], least = lines.length): Secti
   }
 }
 
+/** A column that gives way to the last one where that has too little room, the first of them first. */
+export type Lesser = {
+  readonly at: number
+  /** What it is still worth showing with; null: whole or not at all. */
+  readonly least: number | null
+}
+
 export type List = {
   readonly title: string
   /** Told beside the title. */
   readonly note?: string
   readonly columns: readonly string[]
+  readonly lesser?: readonly Lesser[]
   readonly count: number
   readonly row: (index: number) => readonly Span[]
   /** Index of the row that keys act on; null where they act on none here. */
@@ -69,7 +77,7 @@ export function listSection(list: List, least: number): Section {
 }
 
 function drawList(list: List, room: number): readonly Line[] {
-  const { count, selected, width, columns } = list
+  const { count, selected, width, columns, lesser = [] } = list
   const first = Math.max(0, Math.min((selected ?? 0) - Math.floor(room / 2), count - room))
   const last = Math.min(count, first + room)
   const range = count > room && room > 0 ? `${first + 1}–${last} of ${count}` : ''
@@ -83,7 +91,7 @@ function drawList(list: List, room: number): readonly Line[] {
     const mark = index === selected ? '▸ ' : '  '
     rows.push([{ ...head, text: `${mark}${head.text}` }, ...cells])
   }
-  return [title, ...tableLines(rows, width)]
+  return [title, ...tableLines(rows, width, lesser)]
 }
 
 export function titleLine(title: string, note: string, width: number): Line {
@@ -95,21 +103,52 @@ export function titleLine(title: string, note: string, width: number): Line {
 }
 
 /** Columns as wide as their widest cell, but none may take more than a third; the last one takes what is left. */
-export function tableLines(rows: readonly (readonly Span[])[], width: number): readonly Line[] {
-  const widths = columnWidths(rows, width)
+export function tableLines(
+  rows: readonly (readonly Span[])[],
+  width: number,
+  lesser: readonly Lesser[] = [],
+): readonly Line[] {
+  const widths = givingWay(rows, width, lesser)
   return rows.map((row) => {
-    const cells = row.map(({ text, tone }, at): Span => {
-      if (at === row.length - 1) return { text, tone }
+    const cells = row.flatMap(({ text, tone }, at): Span[] => {
+      if (at === row.length - 1) return [{ text, tone }]
       const room = widths[at] ?? 0
-      return { text: `${padded(fitText(text, room), room)}  `, tone }
+      return room === 0 ? [] : [{ text: `${padded(fitText(text, room), room)}  `, tone }]
     })
     return fitLine(cells, width)
   })
 }
 
 /** What is left for the last cell. */
-export function lastCellRoom(rows: readonly (readonly Span[])[], width: number): number {
-  return columnWidths(rows, width).reduce((room, taken) => room - taken - 2, width)
+export function lastCellRoom(
+  rows: readonly (readonly Span[])[],
+  width: number,
+  lesser: readonly Lesser[] = [],
+): number {
+  return roomBeside(givingWay(rows, width, lesser), width)
+}
+
+function roomBeside(widths: readonly number[], width: number): number {
+  return widths.reduce((room, taken) => (taken === 0 ? room : room - taken - 2), width)
+}
+
+/** First lesser columns are shortened until the last one has half of the line, then left out while it has not two fifths. */
+function givingWay(
+  rows: readonly (readonly Span[])[],
+  width: number,
+  lesser: readonly Lesser[],
+): readonly number[] {
+  const widths = [...columnWidths(rows, width)]
+  if (lesser.length === 0) return widths
+  const wants = Math.max(0, ...rows.map((row) => widthOf(row.at(-1)?.text ?? '')))
+  const lacks = (share: number): number =>
+    Math.min(wants, Math.floor(width * share)) - roomBeside(widths, width)
+  for (const { at, least } of lesser) {
+    const taken = widths[at] ?? 0
+    if (least !== null && lacks(0.5) > 0) widths[at] = Math.min(taken, Math.max(least, taken - lacks(0.5)))
+  }
+  for (const { at } of lesser) if (lacks(0.4) > 0) widths[at] = 0
+  return widths
 }
 
 function columnWidths(rows: readonly (readonly Span[])[], width: number): readonly number[] {

@@ -66,6 +66,8 @@ function hostsSection(model: Model): Section {
     title: 'hosts, worst first',
     note: failure === '' ? asOf : `${asOf} (${failure})`,
     columns: ['HOST', 'PHASE', 'BOOTED', 'MESSAGE'],
+    // The version stands in front.
+    lesser: [{ at: 2, least: 8 }],
     count: rows.length,
     row: (index: number) => {
       const row = rows[index]

@@ -57,6 +57,15 @@ describe.each(sizes)('at $width × $height', (size) => {
   })
 })
 
+it.each([
+  ['fleets', 20],
+  ['rollout', 24],
+])('in 60 columns the sentence of a row of the %s page has room for %i letters', (page, room) => {
+  const lines = textOf(pictureOf(page, 'failing', { width: 60, height: 20 })).split('\n')
+  const heads = lines.flatMap((line) => (line.includes('MESSAGE') ? [60 - line.indexOf('MESSAGE')] : []))
+  expect(heads.map((each) => each >= room)).toEqual([true])
+})
+
 it('fills any size exactly, whatever is open', () => {
   for (const page of Object.keys(pages)) {
     for (const state of Object.keys(states)) {

@@ -8,6 +8,8 @@ export type Fit = {
   readonly columns: number | null
   /** Headers of columns that may be left out, the first of them first. */
   readonly optional: readonly string[]
+  /** A sentence that goes on in lines of its own, unless it is a cell as the others are. */
+  readonly last?: 'cell'
 }
 
 const INDENT = '    '
@@ -16,8 +18,12 @@ const INDENT = '    '
  * One text per row, the header's first. What does not fit loses its last column to lines of its own, and then columns
  * that may be left out; what is written is never cut.
  */
-export function renderRows(rows: Rows, { columns, optional }: Fit): readonly string[] {
-  if (columns === null || widthOf(rows) <= columns) return linesOf(rows).map((line) => `${line}\n`)
+export function renderRows(rows: Rows, { columns, last, optional }: Fit): readonly string[] {
+  if (columns === null || fits(rows, columns)) return linesOf(rows).map((line) => `${line}\n`)
+  if (last === 'cell') {
+    const fewer = withoutColumns(rows, { columns, optional })
+    if (fits(fewer, columns)) return linesOf(fewer).map((line) => `${line}\n`)
+  }
   const messages = rows.map((row) => row.at(-1) ?? '')
   const rest = withoutColumns(
     rows.map((row) => row.slice(0, -1)),
@@ -29,6 +35,11 @@ export function renderRows(rows: Rows, { columns, optional }: Fit): readonly str
       .map((each) => `${each}\n`)
       .join('')
   })
+}
+
+/** Whether no line of it is wider than the terminal. */
+export function fits(rows: Rows, columns: number): boolean {
+  return widthOf(rows) <= columns
 }
 
 /** Name and value, one below the other; a value that does not fit goes on below itself. */

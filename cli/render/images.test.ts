@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, it } from 'vitest'
 import { FindHostsResponseSchema, ListImagesResponseSchema } from '../../proto/gen/bootfleet/v1/images_pb.ts'
-import { foundTable, imageTable, noteOnFound, noteOnImages } from './images.ts'
+import { foundLines, imageTable, noteOnFound, noteOnImages } from './images.ts'
 import { plain } from './style.ts'
 import { renderTable } from './table.ts'
 
@@ -25,10 +25,30 @@ it('a host is shown with its image, since when it runs it, its phase and whether
       { name: 'stray', hold: 'Booted', digest, sinceMs: nowMs, phase: 'Pending', lastSeenMs: nowMs - day },
     ],
   })
-  expect(renderTable(foundTable(hosts, nowMs, plain))).toBe(`\
+  expect(foundLines(hosts, nowMs, { style: plain, columns: null }).join('')).toBe(`\
 HOST     FLEET  IMAGE                SINCE                      PHASE        SEEN
 till-17  edge   42.0.9@9c41d0aa7b12  2025-10-06T08:53:20Z (3d)  ✔ Succeeded  connected
 stray    -      9c41d0aa7b12         2025-10-09T08:53:20Z (0s)  · Pending    away 1d
+`)
+})
+
+it('in a narrow terminal a host still has one line, with whether it is there', () => {
+  const till = { fleet: 'edge', hold: 'Booted', digest, version: '42.0.9', sinceMs: nowMs - 3n * day }
+  const { hosts } = create(FindHostsResponseSchema, {
+    hosts: [
+      { ...till, name: 'till-17', phase: 'Succeeded', connected: true },
+      { ...till, name: 'till-3', phase: 'AwaitingSlot', lastSeenMs: nowMs - day },
+    ],
+  })
+  expect(foundLines(hosts, nowMs, { style: plain, columns: 80 }).join('')).toBe(`\
+HOST     FLEET  IMAGE                SINCE  PHASE           SEEN
+till-17  edge   42.0.9@9c41d0aa7b12  3d     ✔ Succeeded     now
+till-3   edge   42.0.9@9c41d0aa7b12  3d     ◌ AwaitingSlot  away 1d
+`)
+  expect(foundLines(hosts, nowMs, { style: plain, columns: 60 }).join('')).toBe(`\
+HOST     IMAGE                SINCE  PHASE           SEEN
+till-17  42.0.9@9c41d0aa7b12  3d     ✔ Succeeded     now
+till-3   42.0.9@9c41d0aa7b12  3d     ◌ AwaitingSlot  away 1d
 `)
 })
 
@@ -41,7 +61,7 @@ it('a host that knows no digest is shown by the name that it goes by, and that i
     phase: 'ReportOnly',
   }
   const found = create(FindHostsResponseSchema, { hosts: [host] })
-  expect(renderTable(foundTable(found.hosts, nowMs, plain))).toMatch(/^db +- +quay\.io\/os:42 /m)
+  expect(foundLines(found.hosts, nowMs, { style: plain, columns: null }).join('')).toMatch(/^db +- +quay\.io\/os:42 /m)
   expect(noteOnFound(found)).toBe(`\
 1 host runs it
 1 host goes by that name alone, without a digest to compare: db

@@ -6,6 +6,7 @@ import type {
   SystemStatus,
 } from '../../proto/gen/bootfleet/v1/images_pb.ts'
 import { imageWord } from '../../proto/picture/words.ts'
+import { fits, renderRows } from './fit.ts'
 import type { Style } from './style.ts'
 import { ageWord, stateWord, timeWord } from './words.ts'
 
@@ -14,16 +15,40 @@ type Rows = readonly (readonly string[])[]
 const NAMED_MAX = 5
 const SYSTEMS_MAX = 20
 
-export function foundTable(hosts: readonly HostWithImage[], nowMs: bigint, style: Style): Rows {
+/** In a narrow terminal since when is only how long ago, and what most have in common is left out. */
+export function foundLines(
+  hosts: readonly HostWithImage[],
+  nowMs: bigint,
+  { columns, style }: { readonly columns: number | null; readonly style: Style },
+): readonly string[] {
+  const whole = foundTable(hosts, nowMs, { form: 'whole', style })
+  const isWide = columns === null || fits(whole, columns)
+  const rows = isWide ? whole : foundTable(hosts, nowMs, { form: 'short', style })
+  return renderRows(rows, { columns, optional: ['FLEET', 'SEEN'], last: 'cell' })
+}
+
+type Form = 'whole' | 'short'
+
+function foundTable(
+  hosts: readonly HostWithImage[],
+  nowMs: bigint,
+  { form, style }: { readonly form: Form; readonly style: Style },
+): Rows {
+  const connected = form === 'short' ? 'now' : 'connected'
   const rows = hosts.map((host) => [
     host.name,
     orDash(host.fleet),
     host.digest === '' && host.reference !== '' ? host.reference : imageWord(host.version, host.digest),
-    `${timeWord(host.sinceMs)} (${ageWord(host.sinceMs, nowMs)})`,
+    sinceWord(host.sinceMs, nowMs, form),
     stateWord(host.phase, style),
-    host.connected ? 'connected' : `away ${ageWord(host.lastSeenMs, nowMs)}`,
+    host.connected ? connected : `away ${ageWord(host.lastSeenMs, nowMs)}`,
   ])
   return [['HOST', 'FLEET', 'IMAGE', 'SINCE', 'PHASE', 'SEEN'], ...rows]
+}
+
+function sinceWord(sinceMs: bigint, nowMs: bigint, form: Form): string {
+  const age = ageWord(sinceMs, nowMs)
+  return form === 'short' ? age : `${timeWord(sinceMs)} (${age})`
 }
 
 /** For stderr: what the table leaves out, and what nobody can say. */
