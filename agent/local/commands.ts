@@ -45,8 +45,10 @@ async function answerUpdated(command: LocalCommand, asked: Asked): Promise<Answe
       const lines = statusLines(state, status, { nowMs: Date.now(), ...config.plans })
       return { lines: [...lines, ...(await identityLines(config))], exitCode: 0 }
     }
-    case 'why':
-      return { lines: whyLines(await peekState(statePath(config)), Date.now()), exitCode: 0 }
+    case 'why': {
+      const at = { hostName: config.name, nowMs: Date.now() }
+      return { lines: whyLines(await peekState(statePath(config)), at), exitCode: 0 }
+    }
     case 'check':
       return check(asked)
     case 'health':

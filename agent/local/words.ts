@@ -79,10 +79,13 @@ function planWords({ image, rollout, attempt }: AcceptedPlan): string {
 }
 
 /** The first thing that keeps the host from what its plan wants, or that it is kept from nothing. */
-export function whyLines(state: State | null, nowMs: number): readonly string[] {
+export function whyLines(
+  state: State | null,
+  { hostName, nowMs }: { readonly hostName: string; readonly nowMs: number },
+): readonly string[] {
   if (state === null) return ['the agent has never run here: is bootfleet-agent.service started?']
   const { at, accepted, moved } = state
-  if (moved !== undefined && accepted?.resumed !== moved.id) return movedLines(moved)
+  if (moved !== undefined && accepted?.resumed !== moved.id) return movedLines(moved, hostName)
   if ('failure' in at) return failureLines(at.failure)
   if ('retry' in at) return [retryLine(at.phase, at.retry, nowMs)]
   switch (at.phase) {
@@ -102,11 +105,11 @@ export function whyLines(state: State | null, nowMs: number): readonly string[] 
 }
 
 /** As the controller calls it. */
-function movedLines({ atMs, command, digest, user }: LocalMove): readonly string[] {
+function movedLines({ atMs, command, digest, user }: LocalMove, hostName: string): readonly string[] {
   const what = digest ?? 'an image that nobody knows'
   return [
     `Drifted(local): ${user} made ${what} boot with container-snap ${command}, ${new Date(atMs).toISOString()}`,
-    '  the agent leaves it so, and takes no step until "bootfleet resume host/NAME" lets it go on',
+    `  the agent leaves it so, and takes no step until "bootfleet resume host/${hostName}" lets it go on`,
   ]
 }
 
