@@ -43,6 +43,19 @@ it('starts with every host on the first deployment, through the ordinary path', 
   )
 })
 
+it('prints what the documents show of it until it is ready, and nothing that README does not', () => {
+  const printed = dev.shown.map((line) => line.replaceAll(dev.stateDir, '/tmp/bootfleet'))
+  const [readme = [], tour = []] = ['README.md', 'docs/tour.md'].map(
+    (document) =>
+      stepsOf(readFileSync(join(root, document), 'utf8')).find(
+        ({ command }) => command === 'bootfleet dev --state /tmp/bootfleet',
+      )?.shown,
+  )
+  expect([tour.length > 0, notPrinted(tour, printed)]).toEqual([true, []])
+  expect([readme.at(-1), notPrinted(readme, printed)]).toEqual(['Ctrl-C stops everything.', []])
+  expect(notPrinted(printed, readme)).toEqual([])
+})
+
 it('takes a newcomer through docs/tour.md from top to bottom', async () => {
   const [build, start, ...steps] = stepsOf(readFileSync(join(root, 'docs/tour.md'), 'utf8'))
   expect(build?.command).toMatch(/^make build/)

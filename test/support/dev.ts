@@ -14,6 +14,8 @@ export type Ended = { readonly status: number | null; readonly stdout: string; r
 export type RunningDev = {
   readonly stateDir: string
   readonly hosts: readonly string[]
+  /** What a terminal showed until it was ready, notes first. */
+  readonly shown: readonly string[]
   readonly bootfleet: (...args: string[]) => Promise<Ended>
   /** Builds and pushes, and returns `repository@digest`. */
   readonly image: (version: string, ...flags: string[]) => Promise<string>
@@ -37,13 +39,17 @@ export async function startDev(hostCount: number): Promise<RunningDev> {
     BOOTFLEET_CONTEXT: join(stateDir, 'context.json'),
     XDG_CONFIG_HOME: join(stateDir, 'xdg'),
   }
+  const { BOOTFLEET_CONTEXT: _ofOthers, ...devEnv } = env
   const dev = spawn(process.execPath, [program, 'dev', '--hosts', String(hostCount), '--state', stateDir], {
-    env,
+    // As for who has no context yet: the one of this dev becomes the default one.
+    env: devEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''
-  let ready = false
-  dev.stdout.on('data', (chunk: Buffer) => (ready ||= chunk.toString().includes('ready:')))
+  let out = ''
+  // Its last line, so that all of it is there to be compared.
+  const isReady = (): boolean => /^ready: [^]*^Ctrl-C stops everything\.$/m.test(out)
+  dev.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   dev.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const ended = new Promise<number | null>((resolve) => dev.once('exit', resolve))
   const stop = async (): Promise<number | null> => {
@@ -53,7 +59,7 @@ export async function startDev(hostCount: number): Promise<RunningDev> {
     return status
   }
   const deadlineMs = performance.now() + startTimeoutMs
-  while (!ready) {
+  while (!isReady()) {
     if (dev.exitCode !== null || performance.now() > deadlineMs) {
       await stop()
       throw new Error(`dev did not start:\n${said}`)
@@ -69,6 +75,7 @@ export async function startDev(hostCount: number): Promise<RunningDev> {
   return {
     stateDir,
     hosts,
+    shown: `${said}${out}`.trimEnd().split('\n'),
     bootfleet,
     image: async (version, ...flags) => (await bootfleet('dev', 'image', version, ...flags)).stdout.trim(),
     commit: async (files) => {
