@@ -6,11 +6,11 @@ import { call, refusalOf, streamed } from '../client.ts'
 import type { OperatorClient } from '../client.ts'
 import { exitStatus } from '../exit-status.ts'
 import type { ExitStatus } from '../exit-status.ts'
-import { auditTable } from '../render/audit.ts'
+import { renderAudit } from '../render/audit.ts'
 import { styleFor } from '../render/style.ts'
-import { renderTable } from '../render/table.ts'
 import { withClient } from '../session.ts'
 import type { Session } from '../session.ts'
+import { columnsOf } from '../terminal.ts'
 
 const exportTimeoutMs = 10 * 60_000
 
@@ -31,7 +31,10 @@ export function runAuditList(
     const entries = lines.flatMap((line) => parseAuditEntry(line) ?? [])
     if (output === 'json') terminal.out(`${JSON.stringify(entries, null, 2)}\n`)
     else if (entries.length === 0) terminal.note(noEntries(fleet))
-    else terminal.out(renderTable(auditTable(entries, styleFor(terminal.colour))))
+    else {
+      const view = { columns: columnsOf(terminal), style: styleFor(terminal.colour) }
+      terminal.out(renderAudit(entries, view))
+    }
     return exitStatus.done
   })
 }

@@ -114,18 +114,25 @@ function printChanged(
   const [header = [], ...rows] = listed.rows
   const chosen = changed.map((index) => rows[index] ?? [])
   const widest = widestOf([...(before === null ? [] : [before.widest]), header, ...chosen])
-  if (isTable(format)) {
+  const wasEmpty = before === null || before.isEmpty
+  if (!isTable(format)) for (const index of changed) terminal.out(objectOf(listed, index, format))
+  else if (chosen.length > 0) {
     const [head = '', , ...lines] = linesOf(terminal, { rows: [header, widest, ...chosen] })
-    if ((before?.isEmpty ?? true) && chosen.length > 0 && format.headers) terminal.out(head)
-    terminal.out(lines.join(''))
-  } else {
-    for (const index of changed) terminal.out(objectOf(listed, index, format))
+    terminal.out([...(wasEmpty && format.headers ? [head] : []), ...lines].join(''))
   }
   if (before === null) noteEmpty(terminal, listed, format)
-  for (const name of before?.words.keys() ?? []) {
-    if (!words.has(name)) terminal.note(`${format.kind}/${name} is gone\n`)
+  else noteGone(terminal, format, { before, words })
+  return { words, widest, isEmpty: wasEmpty && chosen.length === 0 }
+}
+
+function noteGone(
+  terminal: Terminal,
+  { kind }: ListFormat,
+  { before, words }: { readonly before: Shown; readonly words: Shown['words'] },
+): void {
+  for (const name of before.words.keys()) {
+    if (!words.has(name)) terminal.note(`${kind}/${name} is gone\n`)
   }
-  return { words, widest, isEmpty: (before?.isEmpty ?? true) && chosen.length === 0 }
 }
 
 function objectOf(listed: Listed, index: number, { kind, output }: ListFormat): string {

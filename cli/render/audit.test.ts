@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { AuditEntry } from '../../proto/audit-entry.ts'
 import { withoutAsked } from '../../proto/picture/told-orders.ts'
-import { eventRows } from './audit.ts'
+import { eventRows, renderAudit } from './audit.ts'
 import { plain } from './style.ts'
 
 const entry: AuditEntry = {
@@ -68,4 +68,14 @@ it('what hosts or people wrote cannot move the cursor, and refusals that were no
 it('an order about one host is named by its command', () => {
   const words = ['ResumeHost', 'RevokeHost'].map((event) => eventRows([{ ...answer, event }], plain)[0]?.[2])
   expect(words).toEqual(['resume host', 'revoke host'])
+})
+
+it('the log fits a narrow terminal, with each sentence below its entry', () => {
+  expect(renderAudit([entry, answer], { columns: 60, style: plain })).toBe(`\
+ENTRY  AT (UTC)             WHO  WHAT          OUTCOME
+1      2026-11-21 14:00:00  kim  PauseRollout  · Asked
+    target=edge; "smoke"
+2      2026-11-21 14:00:00  kim  PauseRollout  ✔ Done
+    answers 1; rollout/edge.1 of fleet edge: paused
+`)
 })

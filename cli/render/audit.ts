@@ -42,7 +42,14 @@ type Rows = readonly (readonly string[])[]
 const MESSAGE_SHOWN_MAX = 120
 
 /** Oldest first, as a log is read. */
-export function auditTable(entries: readonly AuditEntry[], style: Style): Rows {
+export function renderAudit(
+  entries: readonly AuditEntry[],
+  { columns, style }: { readonly columns: number | null; readonly style: Style },
+): string {
+  return renderRows(auditTable(entries, style), { columns, optional: ['FLEET', 'OUTCOME'] }).join('')
+}
+
+function auditTable(entries: readonly AuditEntry[], style: Style): Rows {
   const rows = entries.map((entry) => [
     `${entry.number}`,
     entry.at.replace('T', ' ').slice(0, 19),

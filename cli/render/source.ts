@@ -1,6 +1,7 @@
 import type { SourceStatus } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { sourcesOf } from '../../proto/picture/sentences.ts'
 import { shortHash } from '../../proto/picture/words.ts'
+import { foldLine } from './fit.ts'
 import type { Style } from './style.ts'
 
 type Sources = { readonly source?: SourceStatus | undefined; readonly sources: readonly SourceStatus[] }
@@ -33,7 +34,10 @@ function troubleOf(source: SourceStatus, isOneOfMany: boolean, style: Style): st
 }
 
 /** One line for each. */
-export function renderSources(status: Sources, style: Style): string {
+export function renderSources(
+  status: Sources,
+  { columns, style }: { readonly columns: number | null; readonly style: Style },
+): string {
   return sourcesOf(status)
     .map((source) => {
       const accepted =
@@ -41,7 +45,7 @@ export function renderSources(status: Sources, style: Style): string {
       const subject = source.acceptedSubject === '' ? '' : ` "${source.acceptedSubject}"`
       const signer = source.acceptedSigner === '' ? '' : ` signed by ${source.acceptedSigner}`
       const from = `${source.url} ${source.branch}`.trim()
-      return `${style('quiet', `source ${from} · ${accepted}${subject}${signer}`)}\n`
+      return foldLine(style('quiet', `source ${from} · ${accepted}${subject}${signer}`), columns)
     })
     .join('')
 }

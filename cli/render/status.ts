@@ -28,7 +28,7 @@ const optional = ['HEALTHY', 'REVISION', 'UPDATED']
 export function renderStatus(status: Status, view: StatusView): string {
   const { headers, style } = view
   const rows = status.fleets.map((fleet) => fleetRow(fleet, status.observedAtMs, style))
-  let text = headers ? renderSources(status, style) : ''
+  let text = headers ? renderSources(status, view) : ''
   if (rows.length > 0) text += fleetLines(rows, view)
   else if (headers) text += style('quiet', `no fleets: ${whyNone(status)}\n`)
   for (const fleet of status.fleets)
@@ -46,7 +46,8 @@ export function renderFleet(status: Status, fleet: FleetStatus, view: StatusView
   const { columns, style } = view
   let text = fleetLines([fleetRow(fleet, status.observedAtMs, style)], view)
   const nowMs = Number(status.observedAtMs)
-  if (fleet.rollout !== undefined) text += `\n${renderRollout(fleet.rollout, nowMs, { ...view, said: fleet.message })}`
+  if (fleet.rollout !== undefined)
+    text += `\n${renderRollout(fleet.rollout, nowMs, { ...view, said: fleet.message })}`
   if (fleet.limits !== undefined)
     text += limitWords(fleet.limits, nowMs)
       .map((words) => foldLine(` ${style('quiet', words)}`, columns))
@@ -131,7 +132,7 @@ function causeUnlessSaid(message: string, above: string): string {
 
 function attentionRow(host: HostInRollout, above: string, style: Style): string[] {
   const progress =
-    host.totalBytes === 0n || host.doneBytes >= host.totalBytes
+    host.phase !== 'Downloading' || host.totalBytes === 0n || host.doneBytes >= host.totalBytes
       ? ''
       : ` (${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)})`
   const message = causeUnlessSaid(host.message, above)
@@ -142,11 +143,7 @@ function attentionRow(host: HostInRollout, above: string, style: Style): string[
 function deniedLines(
   fleet: FleetStatus,
   { columns, style }: StatusView,
-  {
-    prefix,
-    only,
-    said,
-  }: { readonly prefix: string; readonly only: string | null; readonly said: string },
+  { prefix, only, said }: { readonly prefix: string; readonly only: string | null; readonly said: string },
 ): string {
   return fleet.denied
     .filter(({ digest }) => only === null || digest === only)
