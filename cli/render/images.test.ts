@@ -61,7 +61,9 @@ it('a host that knows no digest is shown by the name that it goes by, and that i
     phase: 'ReportOnly',
   }
   const found = create(FindHostsResponseSchema, { hosts: [host] })
-  expect(foundLines(found.hosts, nowMs, { style: plain, columns: null }).join('')).toMatch(/^db +- +quay\.io\/os:42 /m)
+  expect(foundLines(found.hosts, nowMs, { style: plain, columns: null }).join('')).toMatch(
+    /^db +- +quay\.io\/os:42 /m,
+  )
   expect(noteOnFound(found)).toBe(`\
 1 host runs it
 1 host goes by that name alone, without a digest to compare: db
