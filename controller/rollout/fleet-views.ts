@@ -1,6 +1,6 @@
 import { runsImage } from './evidence.ts'
 import { haltOf } from './fleet-record.ts'
-import { isReportOnly, ownerOf } from './host-names.ts'
+import { isHeld, isReportOnly, nameOf, ownerOf } from './host-names.ts'
 import { blockOfLearning } from './learning.ts'
 import { describeLimits } from './limit-views.ts'
 import type { LimitsView } from './limit-views.ts'
@@ -165,11 +165,27 @@ function butUnverified({ unverified }: WantedFleet, verdict: Verdict): Verdict {
   return { state: verdict.state === 'Synced' ? 'Pending' : verdict.state, message }
 }
 
-function nobodySentence(state: RolloutEngineState, { members: { size: members }, record }: Fleet): string {
-  if (members === 0) return emptySentence(state, record.fleet)
+function nobodySentence(state: RolloutEngineState, { members, record }: Fleet): string {
+  if (members.size === 0) return emptySentence(state, record.fleet)
+  const kept = [...members].map((id) => state.hosts.get(id) as Host).filter(isHeld)
+  return kept.length === 0 ? unheardSentence(members.size) : keptSentence(kept, members.size)
+}
+
+function unheardSentence(members: number): string {
   return members === 1
     ? 'its only host has never reported; is it on, and does it reach the controller?'
     : `none of its ${members} hosts has ever reported; are they on, and do they reach the controller?`
+}
+
+/** By git, by a person on it, or because nothing would lead it back. */
+function keptSentence(kept: readonly Host[], members: number): string {
+  const why = `"bootfleet why host/${kept.map(nameOf).toSorted()[0]}" says by what`
+  if (kept.length < members) {
+    return `${kept.length} of its ${members} hosts are kept back (${why}), and the others have never reported`
+  }
+  return members === 1
+    ? `its only host is kept back: ${why}`
+    : `all its ${members} hosts are kept back: ${why} that one is`
 }
 
 function emptySentence(state: RolloutEngineState, name: string): string {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { agentOf, declared, grantOf } from '../../test/support/host-arguments.ts'
 import { imageOf } from '../../test/support/rollout-agent.ts'
-import { fleetWith, nowOf, phaseOf, rolledOut, rolloutView, say } from '../../test/support/rollout-fleet.ts'
+import {
+  fleetView,
+  fleetWith,
+  nowOf,
+  phaseOf,
+  rolledOut,
+  rolloutView,
+  say,
+} from '../../test/support/rollout-fleet.ts'
 import { dispatch, enrol, newWorld, restart, settleAll, want } from '../../test/support/rollout-world.ts'
 import type { World } from '../../test/support/rollout-world.ts'
 import type { HostDeclaration } from '../desired-state/types.ts'
@@ -88,6 +96,42 @@ describe('a host whose boot loader counts no tries', () => {
     expect(grantOf(world, 'edge.2')?.phase).not.toBe('Removed')
     settleAll(world)
     expect(agentOf(world).digest).toBe(digest('2.0.0'))
+  })
+
+  it('keeps its fleet waiting where no other host is there, and the fleet says so', () => {
+    const world = unguarded()
+    wantNext(world, [])
+    expect(fleetView(world)).toMatchObject({
+      state: 'Pending',
+      message: 'its only host is kept back: "bootfleet why host/h0" says by what',
+    })
+    const two = unguarded(2)
+    agentOf(two, 'h1').unguarded = true
+    say(two, agentOf(two, 'h1'))
+    wantNext(two, [])
+    expect(fleetView(two)).toMatchObject({
+      state: 'Pending',
+      message: 'all its 2 hosts are kept back: "bootfleet why host/h0" says by what that one is',
+    })
+  })
+
+  it('is told apart in what its fleet says from hosts that have never reported', () => {
+    const world = newWorld()
+    enrol(world, 'h0', digest('0.0.0'))
+    agentOf(world).unguarded = true
+    say(world, agentOf(world))
+    const enrolment = { hostId: 'h1', name: 'h1', labels: {}, enrolledAtMs: world.wallMs }
+    dispatch(world, { kind: 'enrolled', enrolment })
+    want(world, [fleetWith('1.0.0')], 'c1')
+    for (let minutes = 0; minutes < 10; minutes += 1) {
+      world.wallMs += 60_000
+      dispatch(world, { kind: 'timer' })
+    }
+    expect(fleetView(world)).toMatchObject({
+      state: 'Pending',
+      message:
+        '1 of its 2 hosts are kept back ("bootfleet why host/h0" says by what), and the others have never reported',
+    })
   })
 
   it('is told so before its fleet has any rollout', () => {
