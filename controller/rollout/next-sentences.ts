@@ -33,7 +33,7 @@ export function renderNext(explanation: Explanation): string {
         ? 'nothing, until git ends its hold'
         : 'it gets its turn again when its hold is over'
     case 'Unguarded':
-      return `nothing, until its loader has a file system that it can write, or Host ${explanation.host} in git says allowUnguardedBoot: true`
+      return `nothing, until Host ${explanation.host} in git says allowUnguardedBoot: true, or its agent, when it starts, finds a boot loader that counts tries`
     case 'Drifted(local)':
       return `nothing, until "bootfleet resume host/${explanation.host}" lets it follow its fleet again`
     case 'Pinned':
