@@ -40,6 +40,22 @@ it('what a stored value has no room for is counted', () => {
   expect(read({ changes: [change('a')], more: 2 ** 32 - 1 }).etcChanges?.more).toBe(2 ** 32 - 1)
 })
 
+it('a count that nobody could send on stays within what can be sent, also where names had to go', () => {
+  const text = '語'.repeat(340)
+  const failure = { code: 'X', message: '', evidence: Array.from({ length: 32 }, () => text) }
+  const report = reportFromWire(
+    create(ReportSchema, {
+      phase: Phase.IDLE,
+      failure,
+      etcConflicts: Array.from({ length: 64 }, () => text),
+      deniedDigests: Array.from({ length: 256 }, (_, index) => `sha256:${`${index}`.padStart(64, '0')}`),
+      kernelLine: { arguments: Array.from({ length: 64 }, () => ({ argument: text, source: 'host' })) },
+      etcChanges: { changes: [change('motd')], more: 2 ** 32 - 1 },
+    }),
+  )
+  expect(report.etcChanges).toMatchObject({ changes: [], more: 2 ** 32 - 1 })
+})
+
 it('is shown of the one host that was asked for, and makes no list of all hosts larger', () => {
   const world = rolledOut('1.0.0')
   const etcChanges = { changes: [change('motd')], more: 1, takenAtMs: 7, problem: '' }

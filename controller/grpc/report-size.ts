@@ -2,6 +2,8 @@ import type { HostReport, ReportedEtc } from '../rollout/report.ts'
 
 /** Of a stored value's 64 KiB; the rest is for what else is written of a host. */
 const REPORT_MAX_BYTES = 48 * 1024
+/** Of a count that is to be sent on. */
+export const COUNT_MAX = 2 ** 32 - 1
 
 /**
  * What comes first, as long as the JSON of it has room: a letter may take one byte on the wire and six when it is
@@ -34,7 +36,7 @@ function withoutEtc({ etcChanges: etc, ...rest }: HostReport): HostReport {
 }
 
 function withoutNames(etc: ReportedEtc): ReportedEtc {
-  return { ...etc, changes: [], more: etc.more + etc.changes.length }
+  return { ...etc, changes: [], more: Math.min(COUNT_MAX, etc.more + etc.changes.length) }
 }
 
 function withoutLine({ kernelLine: _line, ...rest }: HostReport): HostReport {
