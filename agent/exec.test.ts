@@ -93,3 +93,10 @@ it('says what failed where nothing was found, and not that there is nothing', as
   const slow = findLine(['sleep', '600'], { ...finding, timeoutMs: 200 }, never)
   await expect(slow).rejects.toThrow('look for it: no end after 200 ms')
 })
+
+it('does not take output that it could not judge for output without the line', async () => {
+  const broken = (): boolean => {
+    throw new Error('broken')
+  }
+  await expect(findLine(['echo', 'one'], finding, broken)).rejects.toMatchObject({ code: 'ExecFailed' })
+})

@@ -101,13 +101,18 @@ export async function findLine(
     cancelSignal: signal,
     forceKillAfterDelay: KILL_DELAY_MS,
   })
-  const found = await firstOf(child.stdout, isWanted).catch(() => null)
-  if (found !== null) child.kill()
+  const [read] = await Promise.allSettled([firstOf(child.stdout, isWanted)])
+  const found = read.status === 'fulfilled' ? read.value : null
+  if (found !== null || read.status === 'rejected') child.kill()
   const result = await child
   if (found !== null) return found
   if (signal.aborted) throw new AgentError('Stopped', `${attempt}: stopped`)
   if (result.code === 'ENOENT') {
     throw new AgentError('ExecMissing', `${attempt}: there is no program ${file}; install it`)
+  }
+  if (read.status === 'rejected' && !result.timedOut) {
+    // Nothing is known of what was not read.
+    throw new AgentError('ExecFailed', `${attempt}: reading what ${file} says`, { cause: read.reason })
   }
   if (!result.failed) return null
   const ended = result.timedOut ? `no end after ${timeoutMs} ms` : `exit status ${result.exitCode ?? 'none'}`
