@@ -12,7 +12,7 @@ import type { Identity } from './identity/identity.ts'
 import type { HostTrust } from './identity/trust.ts'
 import { runBoot } from './loop.ts'
 import type { Mailbox } from './mailbox.ts'
-import { prepareUntilDone } from './preparing.ts'
+import { prepareUntilDone, readGuardUntilDone } from './preparing.ts'
 import type { HostDescription } from './report/report.ts'
 import type { Reporter } from './report/reporter.ts'
 import type { openTelling } from './report/telling.ts'
@@ -78,13 +78,13 @@ function leftAlone(driver: HostDriver, etc: EtcWatch): HostDriver {
 }
 
 async function describe(
-  { driver, config, sealing }: BootsOptions,
+  { driver, config, sealing, log }: BootsOptions,
   signal: AbortSignal,
 ): Promise<HostDescription> {
   const { id: osId, version: osVersion } = await driver.osRelease()
   const { architecture, name } = driver
+  const bootGuard = await readGuardUntilDone(driver, log, signal)
   const kernelLine = await driver.kernelLine(signal)
-  const bootGuard = await driver.bootGuard(signal)
   const system = { architecture, osId, osVersion, driver: name, kernelLine, bootGuard }
   return { hostName: config.name, agentVersion: VERSION, keysKept: sealing.kept, ...system }
 }

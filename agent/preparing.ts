@@ -1,23 +1,45 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { AgentError } from './errors.ts'
-import type { HostDriver } from './hosts/host-driver.ts'
+import type { BootGuard, HostDriver } from './hosts/host-driver.ts'
 import { backoffMs } from './update/backoff.ts'
 
-const PREPARE_RETRY = { baseMs: 1_000, maxMs: 30_000 }
+const RETRY = { baseMs: 1_000, maxMs: 30_000 }
 
 /** Without the host's disk there is nothing to go on with: tried for ever, ever more slowly. */
 export async function prepareUntilDone(driver: HostDriver, log: Logger, signal: AbortSignal): Promise<void> {
+  const attempt = 'preparing the host'
+  const repaired = await untilDone({ attempt, log, signal }, () => driver.prepare(signal))
+  if (repaired === null) throw new AgentError('Stopped', `${attempt}: stopped`)
+  for (const done of repaired) log.warn({ done }, 'repaired')
+}
+
+/**
+ * A host that does not say is updated like one that is guarded: so what could not be read is read again. Null when
+ * `signal` fired, too.
+ */
+export function readGuardUntilDone(
+  driver: Pick<HostDriver, 'bootGuard'>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<BootGuard> {
+  const attempt = 'asking the boot loader whether it counts tries'
+  return untilDone({ attempt, log, signal }, () => driver.bootGuard(signal))
+}
+
+type Attempt = { readonly log: Logger; readonly signal: AbortSignal; readonly attempt: string }
+
+/** Null when `signal` fired. */
+async function untilDone<T>({ attempt, log, signal }: Attempt, act: () => Promise<T>): Promise<T | null> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
-      for (const done of await driver.prepare(signal)) log.warn({ done }, 'repaired')
-      return
+      return await act()
     } catch (error) {
-      if (signal.aborted) break
-      log.error({ err: error }, 'preparing the host failed')
-      const waitMs = backoffMs(failures, Math.random(), PREPARE_RETRY)
+      if (signal.aborted) return null
+      log.error({ err: error }, `${attempt} failed`)
+      const waitMs = backoffMs(failures, Math.random(), RETRY)
       await delay(waitMs, undefined, { signal }).catch(() => {})
     }
   }
-  throw new AgentError('Stopped', 'preparing the host: stopped')
+  return null
 }

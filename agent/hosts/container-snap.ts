@@ -65,11 +65,7 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
     },
     evidence: (fallen, signal) => collectEvidence(call, machine, fallen, signal),
     kernelLine: (signal) => readKernelLine(call, signal),
-    bootGuard: (signal) =>
-      readStatus(call, signal).then(
-        ({ guard }) => guard,
-        () => null,
-      ),
+    bootGuard: async (signal) => (await readStatus(call, signal)).guard,
     etcChanges: (signal) => readEtcChanges(call, signal),
     osRelease: () => readOsRelease(machine.root),
     pull: (image, options) => withRoom(call, options.signal, () => pullImage(call, image, options)),

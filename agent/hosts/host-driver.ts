@@ -37,7 +37,7 @@ export type EtcChanges =
     }
   | { readonly kind: 'unknown'; readonly problem: string }
 
-/** Whether its boot loader counts tries and falls back by itself; null: it has none, or cannot be asked. */
+/** Whether its boot loader counts tries and falls back by itself; null: it has none, or does not say. */
 export type BootGuard = 'counted' | 'uncounted' | null
 
 export type OsRelease = { readonly id: string; readonly version: string }
@@ -74,7 +74,6 @@ export type HostDriver = {
   osRelease(): Promise<OsRelease>
   /** What is on the kernel's line of what runs, behind its root. Never throws. */
   kernelLine(signal: AbortSignal): Promise<KernelLine>
-  /** Never throws. */
   bootGuard(signal: AbortSignal): Promise<BootGuard>
   /** What the host did to its /etc; bounded in number and bytes. Reads all of it, so not often. Never throws. */
   etcChanges(signal: AbortSignal): Promise<EtcChanges>
