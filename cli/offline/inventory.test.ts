@@ -11,6 +11,7 @@ it('an inventory may name hosts that only report, and they are in no rollout tha
       running: null,
       kernelArguments: [],
       connected: true,
+      unguarded: false,
     },
   ])
 })

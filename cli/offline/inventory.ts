@@ -23,6 +23,8 @@ export type InventoryHost = {
   /** What it was given for its kernel's line; null: it does not say. */
   readonly kernelArguments: readonly string[] | null
   readonly connected: boolean
+  /** Its boot loader counts no tries. */
+  readonly unguarded: boolean
 }
 
 export type Inventory = {
@@ -44,6 +46,7 @@ const hostSchema = z.strictObject({
     .default(null),
   kernelArguments: z.array(word).default([]),
   connected: z.boolean().default(true),
+  unguarded: z.boolean().default(false),
   /** It is in no rollout, and so left out. */
   reportOnly: z.boolean().default(false),
 })
@@ -129,5 +132,6 @@ export function inventoryHostOf(host: HostStatus): InventoryHost {
     running: host.bootedDigest === '' ? null : { digest: host.bootedDigest, version: host.bootedVersion },
     kernelArguments: host.givenKernelArguments?.arguments ?? null,
     connected: host.connected,
+    unguarded: host.unguarded,
   }
 }

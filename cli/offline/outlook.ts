@@ -68,13 +68,14 @@ export function outlookOf(request: OutlookRequest): Outlook {
     {
       seed,
       startMs,
-      hosts: hosts.map(({ architecture, connected, kernelArguments, labels, name }, index) => ({
+      hosts: hosts.map(({ architecture, connected, kernelArguments, labels, name, unguarded }, index) => ({
         id: name,
         name,
         labels,
         architecture,
         running: running[index] ?? unknown,
         ...givenTo(desiredState, name, kernelArguments),
+        ...(unguarded && { unguarded }),
         isConnected: connected,
       })),
       before,

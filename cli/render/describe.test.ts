@@ -67,3 +67,8 @@ it('one without an image is told by its operating system', () => {
   expect(bootedBy({ osName: 'Debian 12', imageReference: 'quay.io/os:42' })).toBe('Booted: quay.io/os:42')
   expect(bootedBy({})).toBe('Booted: -')
 })
+
+it('says of a host that nothing would lead it back by itself', () => {
+  expect(linesOf({ unguarded: true })).toContain('Fallback: none by itself: its boot loader counts no tries')
+  expect(linesOf({}).join('\n')).not.toContain('Fallback')
+})

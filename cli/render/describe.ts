@@ -45,6 +45,7 @@ export function describeHost(host: HostStatus, { columns, style, etc }: HostLook
       ? []
       : [['Pulled:', `${bytesWord(host.doneBytes)} of ${bytesWord(host.totalBytes)}`]]),
     ...host.deniedDigests.map((digest) => ['Denied:', digest]),
+    ...(host.unguarded ? [['Fallback:', 'none by itself: its boot loader counts no tries']] : []),
     ...host.kernelLine.map(({ argument, source }) => ['Kernel argument:', `${argument} (${source})`]),
     ...host.etcConflicts.map((path) => ['/etc conflict:', path]),
     ...etcFacts(host, etc),

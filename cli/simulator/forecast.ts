@@ -1,3 +1,4 @@
+import type { HostDeclaration } from '../../controller/desired-state/types.ts'
 import { isEnded } from '../../controller/rollout/phases.ts'
 import type { RolloutRecord } from '../../controller/rollout/records.ts'
 import type { WantedFleet } from '../../controller/rollout/wanted.ts'
@@ -82,7 +83,6 @@ function scenarioOf(request: ForecastRequest): Scenario {
     ({ name }) => denied.some(({ fleet }) => fleet === name) && !before.some((fleet) => fleet.name === name),
   )
   const known = [...before, ...waiting.map((fleet) => ({ ...fleet, suspend: true, deny: [] }))]
-  const labelled = wanted.hosts.map((host) => ({ ...host, pin: null, hold: null }))
   const away = hosts.flatMap(({ id, isConnected, running }): readonly Fault[] => {
     if (!isConnected) return [{ kind: 'hostAway', atMs: 0, host: id, forMs: 100 * longestMs }]
     return usual.has(running.digest) ? [] : [{ kind: 'hostAway', atMs: 0, host: id, forMs: setupMs }]
@@ -94,7 +94,7 @@ function scenarioOf(request: ForecastRequest): Scenario {
     images,
     hosts: hosts.map((host) => ({ ...host, enrolledAtMs: 0, slowness })),
     operations: [
-      { kind: 'commit', atMs: minuteMs, commit: 'before', fleets: known, hosts: labelled, freezes: [] },
+      { kind: 'commit', atMs: minuteMs, commit: 'before', fleets: known, hosts: unhindered(request), freezes: [] },
       ...denied.map((denial) => ({ kind: 'deny', atMs: setupMs - minuteMs, ...denial }) as const),
       { kind: 'commit', atMs: setupMs, ...wanted },
     ],
@@ -102,6 +102,17 @@ function scenarioOf(request: ForecastRequest): Scenario {
     analyses: { failureRate: 0, inconclusiveRate: 0 },
     approvedAfterMs: request.approvedAfterMs,
   }
+}
+
+/** What git says of hosts without what keeps them from what they are supposed to run already. */
+function unhindered({ hosts, wanted }: ForecastRequest): readonly HostDeclaration[] {
+  const free = { pin: null, hold: null, allowUnguardedBoot: true } as const
+  const declared = new Set(wanted.hosts.map(({ name }) => name))
+  const others = hosts.filter(({ name, unguarded }) => unguarded === true && !declared.has(name))
+  return [
+    ...wanted.hosts.map((host) => ({ ...host, ...free })),
+    ...others.map(({ name }) => ({ name, labels: {}, ...free })),
+  ]
 }
 
 function servingOf({ controller: { store } }: World, name: string): RolloutRecord | null {

@@ -57,7 +57,8 @@ export function dropConnection(world: World, host: SimulatedHost): void {
 /** Only what changed is sent. */
 export function tellController(world: World, host: SimulatedHost): void {
   if (!host.isConnected || host.state === null) return
-  const report = reportOf(host.state, host.saysArchitecture)
+  const { unguarded } = host.spec
+  const report = { ...reportOf(host.state, host.saysArchitecture), ...(unguarded && { unguarded }) }
   const text = JSON.stringify(report)
   if (text === host.told) return
   host.told = text

@@ -24,12 +24,14 @@ export function isChosenByHand({ controller: { store } }: World, hostId: string)
   return moveId !== undefined && moveId !== resumed?.moveId
 }
 
-/** Pinned or held: no wave waits for it. */
+/** Pinned, held or without a way back: no wave waits for it. */
 export function isApart(world: World, hostId: string): boolean {
   if (isChosenByHand(world, hostId)) return true
   const { controller, office } = world
   const name = controller.store.enrolments.get(hostId)?.name
   const declared = controller.wanted?.hosts.find((host) => host.name === name)
+  const isUnguarded = controller.store.hosts.get(hostId)?.report.unguarded === true
+  if (isUnguarded && declared?.allowUnguardedBoot !== true) return true
   if (declared === undefined) return false
   const { hold, pin } = declared
   return pin !== null || (hold !== null && (hold.untilMs ?? Infinity) > nowOf(controller, office).wallMs)

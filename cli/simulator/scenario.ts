@@ -22,6 +22,8 @@ export type SimulatedHostSpec = {
   readonly running: ResolvedImage
   /** What git gave it for its kernel's line; absent: nothing. */
   readonly kernelArguments?: readonly string[]
+  /** Its boot loader counts no tries. */
+  readonly unguarded?: true
   readonly enrolledAtMs: number
   /** 1: as fast as the model says; 3: three times as slow; 0: all but what it is told to wait for is at once. */
   readonly slowness: number

@@ -72,6 +72,17 @@ it('is shown of the one host that was asked for, and makes no list of all hosts 
   expect(asked('').every(({ etcChanges: etc }) => etc === undefined)).toBe(true)
 })
 
+it('that nothing leads a host back is shown of it, whether git allows that or not', () => {
+  const world = rolledOut('1.0.0')
+  enrolReporting(world, 'till-1', { unguarded: true })
+  const snapshot = { ...snapshotOfFleets([]), state: world.state, nowMs: world.wallMs }
+  const hosts = hostsAsked(snapshot, create(ListHostsRequestSchema))
+  expect(hosts.map(({ name, unguarded }) => [name, unguarded])).toEqual([
+    ['h0', false],
+    ['till-1', true],
+  ])
+})
+
 it('survives being stored, and reports of before are still read', () => {
   const stored = (report: object) =>
     Host.parse(JSON.parse(JSON.stringify({ hostId: 'h', receivedAtMs: 1, report }))).report.etcChanges

@@ -121,6 +121,7 @@ export function hostStatuses(snapshot: Snapshot, fleet: string): HostStatus[] {
       kernelLine: host.kernelLine.map((one) => ({ ...one })),
       evidence: [...host.evidence],
       refusedPlan: host.refusedPlan,
+      unguarded: snapshot.state.hosts.get(host.hostId)?.record?.report.unguarded === true,
       connected,
       lastSeenAtMs: instant(lastSeenAtMs),
       ...progress(bytes),
