@@ -12,7 +12,9 @@ test('a boot loader that could not be asked is asked again, and not taken for on
     if (answer instanceof Error) throw answer
     return answer
   }
-  await expect(readGuardUntilDone({ bootGuard }, log, new AbortController().signal)).resolves.toBe('uncounted')
+  await expect(readGuardUntilDone({ bootGuard }, log, new AbortController().signal)).resolves.toBe(
+    'uncounted',
+  )
 })
 
 test('asking ends when the agent does', async () => {

@@ -94,7 +94,14 @@ function scenarioOf(request: ForecastRequest): Scenario {
     images,
     hosts: hosts.map((host) => ({ ...host, enrolledAtMs: 0, slowness })),
     operations: [
-      { kind: 'commit', atMs: minuteMs, commit: 'before', fleets: known, hosts: unhindered(request), freezes: [] },
+      {
+        kind: 'commit',
+        atMs: minuteMs,
+        commit: 'before',
+        fleets: known,
+        hosts: unhindered(request),
+        freezes: [],
+      },
       ...denied.map((denial) => ({ kind: 'deny', atMs: setupMs - minuteMs, ...denial }) as const),
       { kind: 'commit', atMs: setupMs, ...wanted },
     ],
