@@ -3,28 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { parseDesiredState } from '../../controller/desired-state/parse.ts'
 import type { DesiredState } from '../../controller/desired-state/types.ts'
 import { HostStatusSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
+import { allHostsFleet } from '../../test/support/all-hosts-fleet.ts'
 import { differencesOf } from './differences.ts'
 import { inventoryHostOf } from './inventory.ts'
 
 const digest = `sha256:${'a'.repeat(64)}`
-const text = `apiVersion: bootfleet.dev/v1alpha1
-kind: Fleet
-metadata: { name: edge }
-spec:
-  selector: { all: true }
-  image: { repository: r.example/os, digest: "${digest}" }
-  strategy: s
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: RolloutStrategy
-metadata: { name: s }
-spec: { onFailure: Pause }
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: Host
-metadata: { name: till-1 }
-spec: { kernelArguments: [quiet] }
-`
+const text = allHostsFleet(digest, [['till-1', 'kernelArguments: [quiet]']])
 
 function desiredState(): DesiredState {
   const result = parseDesiredState([{ path: 'all.yaml', text }])

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { allHostsFleet } from '../../test/support/all-hosts-fleet.ts'
 import { runBootfleet } from '../../test/support/command-line.ts'
 import type { Ran } from '../../test/support/command-line.ts'
 import { exitStatus } from '../exit-status.ts'
@@ -9,29 +10,11 @@ import { exitStatus } from '../exit-status.ts'
 const [one, two] = ['a', 'b'].map((digit) => `sha256:${digit.repeat(64)}`)
 let dir = ''
 
-const fleet = (digest: string | undefined): string => `apiVersion: bootfleet.dev/v1alpha1
-kind: Fleet
-metadata: { name: edge }
-spec:
-  selector: { all: true }
-  image: { repository: r.example/os, digest: "${digest}" }
-  strategy: s
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: RolloutStrategy
-metadata: { name: s }
-spec: { onFailure: Pause }
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: Host
-metadata: { name: till-1 }
-spec: { kernelArguments: [mitigations=off, my_word=y] }
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: Host
-metadata: { name: till-2 }
-spec: { kernelArguments: [quiet] }
-`
+const fleet = (digest: string | undefined): string =>
+  allHostsFleet(digest, [
+    ['till-1', 'kernelArguments: [mitigations=off, my_word=y]'],
+    ['till-2', 'kernelArguments: [quiet]'],
+  ])
 
 async function preview(digest: string | undefined, ...more: readonly string[]): Promise<Ran> {
   await writeFile(join(dir, 'fleet.yaml'), fleet(digest))

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { allHostsFleet } from '../../test/support/all-hosts-fleet.ts'
 import { runBootfleet } from '../../test/support/command-line.ts'
 import { HostStatusSchema } from '../../proto/gen/bootfleet/v1/operator_pb.ts'
 import { exitStatus } from '../exit-status.ts'
@@ -11,24 +12,7 @@ import { inventoryHostOf } from './inventory.ts'
 const [one, two] = ['a', 'b'].map((digit) => `sha256:${digit.repeat(64)}`)
 let dir = ''
 
-const fleet = `apiVersion: bootfleet.dev/v1alpha1
-kind: Fleet
-metadata: { name: edge }
-spec:
-  selector: { all: true }
-  image: { repository: r.example/os, digest: "${two}" }
-  strategy: s
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: RolloutStrategy
-metadata: { name: s }
-spec: { onFailure: Pause }
----
-apiVersion: bootfleet.dev/v1alpha1
-kind: Host
-metadata: { name: till-2 }
-spec: { allowUnguardedBoot: true }
-`
+const fleet = allHostsFleet(two, [['till-2', 'allowUnguardedBoot: true']])
 
 async function look(command: 'preview' | 'simulate', hosts: readonly string[]) {
   const running = `running: { digest: "${one}", version: 1.0.0 }`

@@ -1,27 +1,19 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openAdopted } from '../support/vm/adopted.ts'
+import type { AdoptedWorld } from '../support/vm/adopted.ts'
 import { settledOn, untilSeen, wantImage } from '../support/vm/fleet.ts'
 import { onAnyMachine, working } from '../support/vm/versions.ts'
-import { openWorld } from '../support/vm/world.ts'
-import type { DebianMachine, World } from '../support/vm/world.ts'
 
 const checks = ['web-up']
-let world: World
-let machine: DebianMachine
-let first: string
+let adopted: AdoptedWorld
 
 beforeAll(async () => {
-  world = await openWorld()
-  first = await world.images.push('1', onAnyMachine(working))
-  wantImage(world, first, { checks })
-  machine = await world.debian('till-1', 'bios')
+  adopted = await openAdopted('bios', checks)
 })
-
-afterAll(async () => {
-  await world.close()
-})
+afterAll(async () => adopted.world.close())
 
 it('boots the image where GRUB on a BIOS booted Debian, and keeps what is its own', async () => {
-  await machine.adopt(first)
+  const { world, machine, first } = adopted
   await machine.start()
   await untilSeen(world, [machine], settledOn(first))
   const shown = await machine.shell.run('cat /usr/lib/version /srv/ledger /etc/hostname')
@@ -29,6 +21,7 @@ it('boots the image where GRUB on a BIOS booted Debian, and keeps what is its ow
 })
 
 it('goes from 1 to 2 by a commit', async () => {
+  const { world, machine } = adopted
   const second = await world.images.push('2', onAnyMachine(working))
   wantImage(world, second, { checks })
   await untilSeen(world, [machine], settledOn(second))

@@ -1,33 +1,26 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openAdopted } from '../support/vm/adopted.ts'
+import type { AdoptedWorld } from '../support/vm/adopted.ts'
 import { rolledBackFrom, settledOn, untilSeen, wantImage } from '../support/vm/fleet.ts'
-import { broken, onAnyMachine, working } from '../support/vm/versions.ts'
-import { openWorld } from '../support/vm/world.ts'
-import type { DebianMachine, World } from '../support/vm/world.ts'
+import { broken, onAnyMachine } from '../support/vm/versions.ts'
 
 const checks = ['web-up']
-let world: World
-let machine: DebianMachine
-let first: string
+let adopted: AdoptedWorld
 
 beforeAll(async () => {
-  world = await openWorld()
-  first = await world.images.push('1', onAnyMachine(working))
-  wantImage(world, first, { checks })
-  machine = await world.debian('till-1', 'uefi')
+  adopted = await openAdopted('uefi', checks)
 })
-
-afterAll(async () => {
-  await world.close()
-})
+afterAll(async () => adopted.world.close())
 
 it('boots the image where GRUB on UEFI booted Debian', async () => {
-  await machine.adopt(first)
+  const { world, machine, first } = adopted
   await machine.start()
   await untilSeen(world, [machine], settledOn(first))
   expect(await machine.shell.run('cat /usr/lib/version')).toBe('1')
 })
 
 it('comes back from an image whose kernel cannot find its root, after three tries that GRUB counts', async () => {
+  const { world, machine, first } = adopted
   const before = await machine.boots()
   const digest = await world.images.push('2-no-root', onAnyMachine(broken.kernelWithoutRoot))
   wantImage(world, digest, { checks })

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openAdopted } from '../../support/vm/adopted.ts'
 import { rolledBackFrom, settledOn, untilSeen, wantImage } from '../../support/vm/fleet.ts'
 import type { Files } from '../../support/vm/host-images.ts'
 import { text } from '../../support/vm/host-images.ts'
 import { broken, onAnyMachine, working } from '../../support/vm/versions.ts'
-import { openWorld } from '../../support/vm/world.ts'
 import type { DebianMachine, World } from '../../support/vm/world.ts'
 
 const checks = ['web-up']
@@ -16,11 +16,7 @@ describe.each(['bios', 'uefi'] as const)('an adopted machine on %s', (firmware) 
   let runs: string
 
   beforeAll(async () => {
-    world = await openWorld()
-    runs = await world.images.push('1', onAnyMachine(working))
-    wantImage(world, runs, { checks })
-    machine = await world.debian('till-1', firmware)
-    await machine.adopt(runs)
+    ;({ world, machine, first: runs } = await openAdopted(firmware, checks))
     await machine.start()
     await untilSeen(world, [machine], settledOn(runs))
   })
