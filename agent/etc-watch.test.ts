@@ -74,3 +74,13 @@ test('a look that is ended half-way is waited for, and tells nothing', async () 
   await watch.end()
   expect([reads, told]).toEqual([0, []])
 })
+
+test('a reader that does not stop holds no reboot back', async () => {
+  const driver = { etcChanges: () => new Promise<EtcChanges>(() => {}) }
+  const onEtc = (): void => {}
+  const watch = watchEtc(
+    { driver, onEtc, lookEveryMs: 1, tellEveryMs: 1, now: Date.now, log, endWithinMs: 10 },
+    never,
+  )
+  await expect(watch.end()).resolves.toBeUndefined()
+})

@@ -13,11 +13,15 @@ export type EtcWatchOptions = {
   readonly tellEveryMs: number
   readonly now: () => number
   readonly log: Logger
+  /** How long `end` waits for a reader that does not stop. Default: 20 seconds. */
+  readonly endWithinMs?: number
 }
+
+const END_WITHIN_MS = 20_000
 
 /**
  * Ended before the host reboots: what reads its files keeps them from being unmounted. Resolves when nothing reads
- * any more; may be called again.
+ * any more, or what reads hangs in the kernel, which must not hold a reboot back; may be called again.
  */
 export type EtcWatch = { readonly end: () => Promise<void> }
 
@@ -28,7 +32,11 @@ export function watchEtc(options: EtcWatchOptions, outer: AbortSignal): EtcWatch
   return {
     end: async () => {
       over.abort()
-      await looking
+      const waited = new AbortController()
+      const withinMs = options.endWithinMs ?? END_WITHIN_MS
+      const late = delay(withinMs, undefined, { signal: waited.signal }).catch(() => undefined)
+      await Promise.race([looking, late])
+      waited.abort()
     },
   }
 }
