@@ -40,8 +40,6 @@ export type AgentOptions = {
   readonly heartbeatMs?: number
   /** Between two looks at how old the newest plan is, and before the first. Default: 10 minutes. */
   readonly judgePlansEveryMs?: number
-  /** Between two looks at what changed in /etc. Default: an hour. */
-  readonly lookAtEtcEveryMs?: number
 }
 
 export type Agent = {

@@ -12,7 +12,7 @@ import type { Identity } from './identity/identity.ts'
 import type { HostTrust } from './identity/trust.ts'
 import { runBoot } from './loop.ts'
 import type { Mailbox } from './mailbox.ts'
-import { prepareUntilDone, readGuardUntilDone } from './preparing.ts'
+import { prepareUntilDone, readLoaderUntilDone } from './preparing.ts'
 import type { HostDescription } from './report/report.ts'
 import type { Reporter } from './report/reporter.ts'
 import type { openTelling } from './report/telling.ts'
@@ -31,11 +31,9 @@ export type BootsOptions = {
   readonly network: Network
   readonly log: Logger
   readonly checkIntervalMs?: number
-  readonly lookAtEtcEveryMs?: number
 }
 
-const LOOK_AT_ETC_EVERY_MS = 60 * 60_000
-const TELL_ETC_EVERY_MS = 6 * 60 * 60_000
+const ETC_TIMES = { lookEveryMs: 60 * 60_000, tellEveryMs: 6 * 60 * 60_000 } as const
 
 /** One boot of the host after the other, where the agent survives its reboots. Resolves when `signal` has fired. */
 export async function runBoots(options: BootsOptions, signal: AbortSignal): Promise<void> {
@@ -43,9 +41,7 @@ export async function runBoots(options: BootsOptions, signal: AbortSignal): Prom
   for (let ended = ''; ended !== 'Stopped' && !signal.aborted;) {
     if (ended === 'Rebooted') await prepareUntilDone(driver, log, signal)
     const { onEtc, ...telling } = options.tellingOf(await describe(options, signal))
-    const lookEveryMs = options.lookAtEtcEveryMs ?? LOOK_AT_ETC_EVERY_MS
-    const watched = { driver, onEtc, lookEveryMs, tellEveryMs: TELL_ETC_EVERY_MS, now: Date.now, log }
-    const etc = watchEtc(watched, signal)
+    const etc = watchEtc({ ...ETC_TIMES, driver, onEtc, now: Date.now, log }, signal)
     try {
       ended = await runBoot({
         driver: leftAlone(driver, etc),
@@ -83,8 +79,7 @@ async function describe(
 ): Promise<HostDescription> {
   const { id: osId, version: osVersion } = await driver.osRelease()
   const { architecture, name } = driver
-  const bootGuard = await readGuardUntilDone(driver, log, signal)
-  const kernelLine = await driver.kernelLine(signal)
+  const { kernelLine, guard: bootGuard } = await readLoaderUntilDone(driver, log, signal)
   const system = { architecture, osId, osVersion, driver: name, kernelLine, bootGuard }
   return { hostName: config.name, agentVersion: VERSION, keysKept: sealing.kept, ...system }
 }

@@ -1,27 +1,28 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import type { BootGuard } from './hosts/host-driver.ts'
-import { readGuardUntilDone } from './preparing.ts'
+import type { LoaderFacts } from './hosts/host-driver.ts'
+import { readLoaderUntilDone } from './preparing.ts'
 
 const log = pino({ level: 'silent' })
 
 test('a boot loader that could not be asked is asked again, and not taken for one that counts', async () => {
-  const answers: (BootGuard | Error)[] = [new Error('busy'), 'uncounted']
-  const bootGuard = async (): Promise<BootGuard> => {
-    const answer = answers.shift() ?? null
+  const known: LoaderFacts = { kernelLine: [], guard: 'uncounted' }
+  const answers = [new Error('busy'), known]
+  const loaderFacts = async (): Promise<LoaderFacts> => {
+    const answer = answers.shift() ?? known
     if (answer instanceof Error) throw answer
     return answer
   }
-  await expect(readGuardUntilDone({ bootGuard }, log, new AbortController().signal)).resolves.toBe(
-    'uncounted',
-  )
+  const { signal } = new AbortController()
+  await expect(readLoaderUntilDone({ loaderFacts }, log, signal)).resolves.toBe(known)
 })
 
 test('asking ends when the agent does', async () => {
   const stop = new AbortController()
-  const bootGuard = async (): Promise<BootGuard> => {
+  const loaderFacts = async (): Promise<LoaderFacts> => {
     stop.abort()
     throw new Error('busy')
   }
-  await expect(readGuardUntilDone({ bootGuard }, log, stop.signal)).resolves.toBeNull()
+  const nothing = { kernelLine: null, guard: null }
+  await expect(readLoaderUntilDone({ loaderFacts }, log, stop.signal)).resolves.toEqual(nothing)
 })

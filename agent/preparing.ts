@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { AgentError } from './errors.ts'
-import type { BootGuard, HostDriver } from './hosts/host-driver.ts'
+import type { HostDriver, LoaderFacts } from './hosts/host-driver.ts'
 import { backoffMs } from './update/backoff.ts'
 
 const RETRY = { baseMs: 1_000, maxMs: 30_000 }
@@ -15,16 +15,17 @@ export async function prepareUntilDone(driver: HostDriver, log: Logger, signal: 
 }
 
 /**
- * A host that does not say is updated like one that is guarded: so what could not be read is read again. Null when
- * `signal` fired, too.
+ * A host that does not say is updated like one that is guarded: so what could not be read is read again. Nothing is
+ * known when `signal` fired.
  */
-export function readGuardUntilDone(
-  driver: Pick<HostDriver, 'bootGuard'>,
+export async function readLoaderUntilDone(
+  driver: Pick<HostDriver, 'loaderFacts'>,
   log: Logger,
   signal: AbortSignal,
-): Promise<BootGuard> {
-  const attempt = 'asking the boot loader whether it counts tries'
-  return untilDone({ attempt, log, signal }, () => driver.bootGuard(signal))
+): Promise<LoaderFacts> {
+  const attempt = 'asking what the boot loader does'
+  const read = await untilDone({ attempt, log, signal }, () => driver.loaderFacts(signal))
+  return read ?? { kernelLine: null, guard: null }
 }
 
 type Attempt = { readonly log: Logger; readonly signal: AbortSignal; readonly attempt: string }

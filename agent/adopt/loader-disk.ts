@@ -48,7 +48,7 @@ const FREEZE_TIMEOUT_MS = 60 * 60_000
  * GRUB reads no journal; to freeze a file system writes everything to its place.
  *
  * By a shell, although nothing else here is: freeze and thaw must be one process's work, which goes on when we are
- * killed in between, for a file system that stays frozen blocks whoever writes to it, the next boot included. No program
+ * killed in between, for a file system that stays frozen blocks whoever writes to it, the shutdown included. No program
  * does both. Two children of ours would leave it frozen; one of Node has to be loaded, while all that writes stands
  * still, from a disk that may be the frozen one. The script is a constant, and what is frozen is its argument.
  */

@@ -77,26 +77,21 @@ describe('the container-snap program, as the agent calls it', () => {
     })
   })
 
-  it('says whether its boot loader takes kernel arguments, where it can be read', async () => {
+  it('says what its boot loader does, and not that nobody knows where it cannot be read', async () => {
     const status = { current: null, default: null, activated: null, deployments: [], kernelLine: null }
-    await program(`echo '${JSON.stringify({ ...status, loader: 'grub' })}'`)
-    await expect(open(command).kernelLine(signal)).resolves.toBeNull()
-    await program(`echo '${JSON.stringify({ ...status, loader: 'tukit-grub2' })}'`)
-    await expect(open(command).kernelLine(signal)).resolves.toBe('NotOurs')
-    await program('exit 1')
-    await expect(open(command).kernelLine(signal)).resolves.toBeNull()
-  })
-
-  it('says whether its boot loader counts tries, and not that nobody knows where it cannot be read', async () => {
-    const status = { current: null, default: null, activated: null, deployments: [], kernelLine: null }
-    for (const guard of ['counted', 'uncounted', null]) {
-      await program(`echo '${JSON.stringify({ ...status, loader: 'grub', guard })}'`)
-      await expect(open(command).bootGuard(signal)).resolves.toBe(guard)
+    const read = async (told: object) => {
+      await program(`echo '${JSON.stringify({ ...status, ...told })}'`)
+      return open(command).loaderFacts(signal)
     }
-    await program(`echo '${JSON.stringify(status)}'`)
-    await expect(open(command).bootGuard(signal)).resolves.toBeNull()
+    for (const guard of ['counted', 'uncounted', null])
+      expect(await read({ loader: 'grub', guard })).toEqual({ kernelLine: null, guard })
+    expect(await read({})).toEqual({ kernelLine: null, guard: null })
+    const kernelLine = [{ argument: 'quiet', source: 'image' }]
+    expect(await read({ loader: 'grub', kernelLine })).toMatchObject({ kernelLine })
+    // It takes no arguments from a plan.
+    expect(await read({ loader: 'tukit-grub2', kernelLine })).toMatchObject({ kernelLine: 'NotOurs' })
     await program('exit 1')
-    await expect(open(command).bootGuard(signal)).rejects.toMatchObject({ code: 'InspectFailed' })
+    await expect(open(command).loaderFacts(signal)).rejects.toMatchObject({ code: 'InspectFailed' })
   })
 
   it('tells what changed in /etc, whole names and as many as a report has room for', async () => {

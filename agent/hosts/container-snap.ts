@@ -10,7 +10,7 @@ import { pullImage, referenceOf } from './container-snap-pull.ts'
 import { loaderEvidence, parseJson, readStatus, toDeployment } from './container-snap-status.ts'
 import { tidyUp, withRoom } from './container-snap-tidy.ts'
 import { greenbootChecks } from './greenboot.ts'
-import type { FallenActivation, HostCheck, HostDriver, KernelLine, Staged, ToStage } from './host-driver.ts'
+import type { FallenActivation, HostCheck, HostDriver, LoaderFacts, Staged, ToStage } from './host-driver.ts'
 import type { Machine } from './machine.ts'
 import { runNamedCheck } from './named-check.ts'
 import { readOsRelease } from './os-release.ts'
@@ -64,8 +64,7 @@ export function openContainerSnapHost({ command, machine, env }: ContainerSnapOp
       }
     },
     evidence: (fallen, signal) => collectEvidence(call, machine, fallen, signal),
-    kernelLine: (signal) => readKernelLine(call, signal),
-    bootGuard: async (signal) => (await readStatus(call, signal)).guard,
+    loaderFacts: (signal) => readLoader(call, signal),
     etcChanges: (signal) => readEtcChanges(call, signal),
     osRelease: () => readOsRelease(machine.root),
     pull: (image, options) => withRoom(call, options.signal, () => pullImage(call, image, options)),
@@ -102,13 +101,10 @@ async function repair(call: Call, signal: AbortSignal): Promise<readonly string[
   }
 }
 
-/** For people alone: that it cannot be read stops nothing. */
-async function readKernelLine(call: Call, signal: AbortSignal): Promise<KernelLine> {
-  return readStatus(call, signal).then(
-    // Its line is made by grub2-mkconfig, from /etc/default/grub alone.
-    ({ kernelLine, loader }) => (loader === 'tukit-grub2' ? 'NotOurs' : kernelLine),
-    () => null,
-  )
+async function readLoader(call: Call, signal: AbortSignal): Promise<LoaderFacts> {
+  const { guard, kernelLine, loader } = await readStatus(call, signal)
+  // Its line is made by grub2-mkconfig, from /etc/default/grub alone.
+  return { guard, kernelLine: loader === 'tukit-grub2' ? 'NotOurs' : kernelLine }
 }
 
 async function collectEvidence(

@@ -25,7 +25,7 @@ export type HostCheck = {
 export type SourcedArgument = { readonly argument: string; readonly source: string }
 
 /** `NotOurs`: its boot loader takes no arguments from a plan. Null: it cannot be read. */
-export type KernelLine = readonly SourcedArgument[] | 'NotOurs' | null
+type KernelLine = readonly SourcedArgument[] | 'NotOurs' | null
 
 /** Against the image that runs: names below /etc, never what a file says. */
 export type EtcChanges =
@@ -39,6 +39,12 @@ export type EtcChanges =
 
 /** Whether its boot loader counts tries and falls back by itself; null: it has none, or does not say. */
 export type BootGuard = 'counted' | 'uncounted' | null
+
+export type LoaderFacts = {
+  /** What is on the kernel's line of what runs, behind its root. */
+  readonly kernelLine: KernelLine
+  readonly guard: BootGuard
+}
 
 export type OsRelease = { readonly id: string; readonly version: string }
 
@@ -72,9 +78,7 @@ export type HostDriver = {
   /** What was seen of the boots since; at most 32 lines of 256 characters. Never throws. */
   evidence(fallen: FallenActivation, signal: AbortSignal): Promise<readonly string[]>
   osRelease(): Promise<OsRelease>
-  /** What is on the kernel's line of what runs, behind its root. Never throws. */
-  kernelLine(signal: AbortSignal): Promise<KernelLine>
-  bootGuard(signal: AbortSignal): Promise<BootGuard>
+  loaderFacts(signal: AbortSignal): Promise<LoaderFacts>
   /** What the host did to its /etc; bounded in number and bytes. Reads all of it, so not often. Never throws. */
   etcChanges(signal: AbortSignal): Promise<EtcChanges>
   /** Download an image by digest; an image that is there already costs little. */

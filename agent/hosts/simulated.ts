@@ -67,11 +67,10 @@ export async function openSimulatedHost(options: SimulatedOptions): Promise<Host
     pull,
     // There are no files to look at.
     lint: async () => [],
-    kernelLine: async () => {
+    loaderFacts: async () => {
       const { kernelArguments = [] } = currentOf(await readOrFail(path))
-      return kernelArguments.map((argument) => ({ argument, source: 'host' }))
+      return { kernelLine: kernelArguments.map((argument) => ({ argument, source: 'host' })), guard: null }
     },
-    bootGuard: async () => null,
     etcChanges: async () => ({ kind: 'unknown', problem: 'a simulated host has no /etc' }),
     stage: async (what, signal) => {
       await pause(signal)

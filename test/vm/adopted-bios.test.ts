@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { openAdopted } from '../support/vm/adopted.ts'
 import type { AdoptedWorld } from '../support/vm/adopted.ts'
 import { settledOn, untilSeen, wantImage } from '../support/vm/fleet.ts'
@@ -9,8 +9,8 @@ let adopted: AdoptedWorld
 
 beforeAll(async () => {
   adopted = await openAdopted('bios', checks)
+  return async () => adopted.world.close()
 })
-afterAll(async () => adopted.world.close())
 
 it('boots the image where GRUB on a BIOS booted Debian, and keeps what is its own', async () => {
   const { world, machine, first } = adopted

@@ -36,8 +36,9 @@ function inOrder(entries: readonly GrubEntry[]): GrubEntry[] {
 
 /**
  * A kernel that was loaded stays the only one of this start: GRUB 2.06 takes the command line of a second one away as
- * it unloads the first (measured on a BIOS: the second starts without a root). So what can be seen beforehand is, and
- * where an initrd then cannot be loaded all the same, the machine starts again, which on trial costs the next try.
+ * it unloads the first (seen in the memory of a machine with a BIOS; on UEFI the second does not come up either). So
+ * what can be seen beforehand is, and where an initrd then cannot be loaded all the same, the machine starts again,
+ * which on trial costs the next try.
  */
 function loadFunction(entry: GrubEntry): string[] {
   const counted = entry.kind === 'trial' && entry.tries !== null
