@@ -18,7 +18,7 @@ import { openMailbox } from './mailbox.ts'
 import { networkOf } from './network.ts'
 import { observeUntilStopped } from './observing.ts'
 import { planAgeOf } from './plan-age.ts'
-import { prepareUntilDone } from './preparing.ts'
+import { isDeployed, prepareUntilDone } from './preparing.ts'
 import { openNatsConnection, shownAddress } from './plans/nats-connection.ts'
 import { subscribePlans } from './plans/subscriber.ts'
 import type { Credentials } from './report/channel.ts'
@@ -49,6 +49,7 @@ export type Agent = {
 }
 
 const JUDGE_PLANS_EVERY_MS = 10 * 60 * 1000
+const LOOK_EVERY_MS = 5 * 60 * 1000
 
 /**
  * Start one agent; resolves when it knows who it is, which may take until somebody enrols it.
@@ -84,16 +85,17 @@ async function madeReady(
   options: AgentOptions,
   signal: AbortSignal,
 ): Promise<(known: Known) => Promise<void>> {
-  const { config } = options
-  if (config.nats === null) {
-    const { lookEveryMs } = config.host
-    const observe = openSystemObserver({ root: '/' })
-    return (known) => observeUntilStopped({ ...options, ...known, observe, lookEveryMs }, signal)
-  }
+  const { config, log } = options
+  const observing = (root: string, lookEveryMs: number) => (known: Known) =>
+    observeUntilStopped({ ...options, ...known, observe: openSystemObserver({ root }), lookEveryMs }, signal)
+  if (config.nats === null) return observing('/', config.host.lookEveryMs)
   const driver = options.driver ?? (await openHost(config.host, config.stateDir))
   // The state directory may lie in the host that this mounts.
-  await prepareUntilDone(driver, options.log, signal)
-  return (known) => run({ ...options, ...known, config, driver }, signal)
+  await prepareUntilDone(driver, log, signal)
+  if (await isDeployed(driver, log, signal))
+    return (known) => run({ ...options, ...known, config, driver }, signal)
+  log.warn('what runs is no deployment, so this host only reports: bootfleet-agent adopt makes it one')
+  return observing('/', LOOK_EVERY_MS)
 }
 
 async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise<void> {

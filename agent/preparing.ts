@@ -15,6 +15,20 @@ export async function prepareUntilDone(driver: HostDriver, log: Logger, signal: 
 }
 
 /**
+ * Whether an image of ours runs, so that the host has a way back and an /etc to merge. True when `signal` fired, too:
+ * nothing more is begun then.
+ */
+export async function isDeployed(
+  driver: Pick<HostDriver, 'inspect'>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const attempt = 'looking at what runs'
+  const found = await untilDone({ attempt, log, signal }, () => driver.inspect(signal))
+  return found?.current !== null
+}
+
+/**
  * A host that does not say is updated like one that is guarded: so what could not be read is read again. Nothing is
  * known when `signal` fired.
  */

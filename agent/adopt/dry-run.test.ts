@@ -73,6 +73,22 @@ describe('adopt --dry-run', () => {
     ])
   })
 
+  test('a store that was made by asking container-snap is none, and one with anything in it stands in the way', async () => {
+    const machine = await openTestMachine(LAYOUTS.openSUSE)
+    try {
+      const lookAgain = async (): Promise<readonly string[]> => {
+        const { lines } = await world.run('--dry-run', '--json', '--sysroot', machine.root, world.image)
+        return said(JSON.parse(lines[0] ?? '') as Preflight)
+      }
+      await world.snap('--sysroot', machine.root, 'list-images')
+      expect(await lookAgain()).not.toContain('refuse store-there')
+      await machine.write('var/lib/container-snap/snapshots/btrfs-images/images.json', '[]')
+      expect(await lookAgain()).toContain('refuse store-there')
+    } finally {
+      await machine.close()
+    }
+  })
+
   test("Fedora's layout is taken with GRUB, whose /boot is ext4", async () => {
     const { status, result } = await look(LAYOUTS.Fedora)
     expect(status).toBe(0)

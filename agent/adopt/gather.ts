@@ -26,6 +26,9 @@ export type GatherOptions = {
 const UNPACKED_TO_SENT = 3
 const PROGRAMS = ['container-snap', 'skopeo', 'btrfs', 'findmnt', 'mount', 'cp', 'flock', 'unshare', 'tar']
 
+/** By container-snap, whatever it is asked first: its lock, and folders with nothing in them. */
+const MADE_BY_ASKING: readonly string[] = ['ledger.lock', 'runroot', 'snapshots', 'tmp']
+
 /** Looks at everything and changes nothing. */
 export async function gatherFacts(options: GatherOptions): Promise<Facts> {
   const { sysroot, signal } = options
@@ -94,8 +97,12 @@ function nestedIn(root: Mounted, subvolumes: readonly ListedSubvolume[]): readon
 
 async function storeOf(sysroot: string, podmanRoot: string | null): Promise<Facts['store']> {
   if (podmanRoot?.startsWith('/var/lib/container-snap') === true) return "podman's"
-  const names = await readdir(join(sysroot, 'var/lib/container-snap')).catch(() => [])
-  return names.length > 0 ? 'there' : 'none'
+  const base = join(sysroot, 'var/lib/container-snap')
+  const namesIn = async (path: string): Promise<readonly string[]> => readdir(path).catch(() => [])
+  const names = await namesIn(base)
+  if (names.some((name) => !MADE_BY_ASKING.includes(name))) return 'there'
+  const inside = await Promise.all(names.map((name) => namesIn(join(base, name))))
+  return inside.flat().length > 0 ? 'there' : 'none'
 }
 
 /** The kernel says of a device-mapper device what made it. */

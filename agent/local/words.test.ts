@@ -42,7 +42,7 @@ describe('what a host says of itself', () => {
     expect(statusLines(null, { ...status, current: null, default: null }, at(0))).toEqual([
       'runs    a root that is no deployment',
       'next    a root that is no deployment',
-      'agent   has never run here',
+      'plan    none: what runs is no deployment, so this host only reports; "bootfleet-agent adopt" makes it one',
     ])
     const bad = { ...known, bad: 'HealthFailed' }
     expect(statusLines(newWorld().disk, { ...status, current: bad, default: bad }, at(0))).toEqual([

@@ -4,6 +4,10 @@ import { staleSinceMs } from '../plans/staleness.ts'
 import type { LocalMove } from '../update/facts.ts'
 import type { AcceptedPlan, Failure, State } from '../update/types.ts'
 
+/** It may have followed plans before, in another root. */
+export const NO_DEPLOYMENT =
+  'what runs is no deployment, so this host only reports; "bootfleet-agent adopt" makes it one'
+
 type Known = Status['deployments'][number]
 
 /** What the host runs, what boots next and how far its plan is, for people. */
@@ -12,6 +16,7 @@ export function statusLines(
   status: Status | null,
   at: { readonly nowMs: number; readonly staleAfterMs: number },
 ): readonly string[] {
+  if (status?.current === null) return [...deploymentLines(status), `plan    none: ${NO_DEPLOYMENT}`]
   return [
     ...(status === null ? [] : deploymentLines(status)),
     ...(state === null ? ['agent   has never run here'] : stateLines(state, at.nowMs)),
