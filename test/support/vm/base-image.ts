@@ -6,15 +6,18 @@ import { promisify } from 'node:util'
 
 const exec = promisify(execFile)
 const script = join(import.meta.dirname, 'debian-root.sh')
+const policy = join(import.meta.dirname, '../../../packaging/tree/usr/share/selinux/default/bootfleet.cil')
 const cache = join(import.meta.dirname, '../../../.cache/vm')
 
 /**
- * The Debian system below our files, as `oci:DIR:base`. Built once: the cache is as good as the script that
- * filled it.
+ * The Debian system below our files, as `oci:DIR:base`, with more of Debian's packages where a test needs them. Built
+ * once: the cache is as good as the script and the packages that filled it.
  */
-export async function baseImage(): Promise<string> {
+export async function baseImage(packages: readonly string[] = []): Promise<string> {
   const recipe = createHash('sha256')
     .update(await readFile(script))
+    .update(packages.join(' '))
+    .update(await readFile(policy))
     .digest('hex')
     .slice(0, 12)
   const layout = join(cache, `base-${recipe}`)
@@ -24,7 +27,7 @@ export async function baseImage(): Promise<string> {
   const tar = join(cache, `base-${recipe}-${process.pid}.tar`)
   const unfinished = `${layout}-${process.pid}`
   try {
-    await exec(script, [tar], { timeout: 900_000, maxBuffer: 64 * 1024 * 1024 })
+    await exec(script, [tar, ...packages], { timeout: 900_000, maxBuffer: 64 * 1024 * 1024 })
     const compress = ['--dest-compress', '--dest-compress-format', 'zstd', '--dest-compress-level', '1']
     await exec('skopeo', ['copy', '--quiet', ...compress, `tarball:${tar}`, `oci:${unfinished}:base`], {
       timeout: 300_000,

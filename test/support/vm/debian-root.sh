@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build the root of a Debian 13 host as a tar file: debian-root.sh OUT.tar
+# Build the root of a Debian 13 host as a tar file: debian-root.sh OUT.tar [MORE-PACKAGES...]
 # The packages come from the same archive as this machine's own.
 set -euo pipefail
 out=$1
@@ -14,6 +14,7 @@ packages=(
   systemd-sysv systemd-boot-efi systemd-boot-tools dbus udev kmod iproute2
   linux-image-cloud-amd64 initramfs-tools zstd btrfs-progs
   podman skopeo nodejs ca-certificates
+  "${@:2}"
 )
 # What no test reads is left out: it would be half of the image.
 left_out=(
@@ -41,12 +42,23 @@ chmod 755 "$scratch/etc/initramfs-tools/hooks/zz-no-hwdb"
 
 excludes=()
 for path in "${left_out[@]}"; do excludes+=(--dpkgopt="path-exclude=$path/*"); done
+policy="$(cd "$(dirname "$0")" && pwd)/../../../packaging/tree/usr/share/selinux/default/bootfleet.cil"
+cat >"$scratch/add-policy" <<HOOK
+#!/bin/sh
+set -e
+[ -x "\$1/usr/sbin/semodule" ] || exit 0
+cp "$policy" "\$1/tmp/bootfleet.cil"
+chroot "\$1" semodule --noreload --install /tmp/bootfleet.cil
+rm "\$1/tmp/bootfleet.cil"
+HOOK
+chmod 755 "$scratch/add-policy"
 mmdebstrap --quiet --mode=root --variant=apt --skip=check/empty \
   --aptopt='APT::Install-Recommends "false"' --aptopt='APT::Sandbox::User "root"' \
   --dpkgopt=force-unsafe-io "${excludes[@]}" \
   --setup-hook="cp -r '$scratch/etc' \"\$1\"" \
   --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd.service' \
   --customize-hook='chroot "$1" systemctl --quiet mask getty@.service serial-getty@.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer podman-auto-update.timer' \
+  --customize-hook="$scratch/add-policy" \
   --customize-hook='rm -rf "$1"/initrd.img* "$1"/vmlinuz* "$1"/usr/lib/udev/hwdb.d "$1"/var/lib/apt/lists/* "$1"/var/cache/* "$1"/var/log/* "$1"/etc/hostname "$1"/etc/resolv.conf' \
   --customize-hook=': >"$1/etc/machine-id"; mkdir -p "$1/efi"' \
   --include="$(IFS=,; echo "${packages[*]}")" \

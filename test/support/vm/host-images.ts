@@ -27,7 +27,11 @@ export type HostImages = {
 }
 
 /** Versions of one host image that share all but a small layer, in `repository` of a registry without TLS. */
-export async function openHostImages(dir: string, repository: string): Promise<HostImages> {
+export async function openHostImages(
+  dir: string,
+  repository: string,
+  packages: readonly string[],
+): Promise<HostImages> {
   const place = ['--root', join(dir, 'store'), '--runroot', join(dir, 'run'), '--storage-driver']
   // In a container that is an overlay itself there is no second one, and whole copies have to do.
   const canOverlay = exec('buildah', [...place, 'overlay', 'info'], { timeout: 60_000 })
@@ -41,7 +45,7 @@ export async function openHostImages(dir: string, repository: string): Promise<H
     return stdout.trim()
   }
   await mkdir(dir, { recursive: true })
-  const base = await baseImage()
+  const base = await baseImage(packages)
   // Pushed by itself first: the versions' pushes then find their largest layer, compressed, in the registry.
   await exec('skopeo', ['copy', '--quiet', '--dest-tls-verify=false', base, `docker://${repository}:base`], {
     timeout: 300_000,

@@ -26,6 +26,8 @@ export type World = {
   readonly images: HostImages
   /** As git names it; a guest finds it at another address. */
   readonly repository: string
+  /** For a guest, as a file of registries.conf.d: every machine finds it, but where nobody may read it for it. */
+  readonly registrySettings: string
   readonly git: GitRepository
   readonly controller: Controller
   /** Install an image to a new disk, with the identity of an enrolled host. The machine is still off. */
@@ -40,15 +42,20 @@ export type DebianMachine = Machine & {
   adopt(digest: string): Promise<void>
 }
 
+export type WorldOptions = {
+  /** Debian's, in the system of every machine. Default: none but what a host needs. */
+  readonly packages?: readonly string[]
+}
+
 /** Controller, NATS, git and registry on the loopback, and machines that know them from the outside. */
-export async function openWorld(): Promise<World> {
+export async function openWorld({ packages = [] }: WorldOptions = {}): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'bootfleet-vm-'))
   const ends: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })]
   const close = async (): Promise<void> => {
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end()
   }
   try {
-    const world = await open(dir, (end) => ends.push(end))
+    const world = await open(dir, packages, (end) => ends.push(end))
     return { ...world, close }
   } catch (error) {
     await close()
@@ -58,6 +65,7 @@ export async function openWorld(): Promise<World> {
 
 async function open(
   dir: string,
+  packages: readonly string[],
   atEnd: (end: () => Promise<unknown>) => void,
 ): Promise<Omit<World, 'close'>> {
   const registry = await startRegistry(dir)
@@ -70,7 +78,7 @@ async function open(
   const controller = await startController({ dir, gitUrl: git.url, nats, plainHttpHosts: [registry.address] })
   atEnd(() => controller.stop())
   atEnd(async () => controller.operator.close())
-  const images = await openHostImages(join(dir, 'images'), repository)
+  const images = await openHostImages(join(dir, 'images'), repository, packages)
   atEnd(() => images.close())
   const material = async (name: string): Promise<{ config: string; identity: string }> => {
     const identity = join(dir, `${name}-identity`)
@@ -79,7 +87,8 @@ async function open(
     await writeFile(config, agentConfig(name, controller, nats))
     return { config, identity }
   }
-  const tmpfiles = registrySettings(registry.address)
+  const registrySettings = settingsOf(registry.address)
+  const tmpfiles = asTmpfiles(registrySettings)
   const machine = async (name: string, digest: string): Promise<Machine> => {
     const { config, identity } = await material(name)
     const disk = join(dir, `${name}.raw`)
@@ -98,7 +107,7 @@ async function open(
       adoptDebian({ disk, firmware, image: `${repository}@${digest}`, registries })
     return { ...made, adopt }
   }
-  return { images, repository, git, controller, machine, debian }
+  return { images, repository, registrySettings, git, controller, machine, debian }
 }
 
 function fromInside(address: string): string {
@@ -114,11 +123,15 @@ function agentConfig(name: string, controller: Controller, nats: { readonly url:
   })
 }
 
-/** The registry has one name in git, and the guest another way to it; as tmpfiles.d(5) lines. */
-function registrySettings(address: string): string {
-  const settings = `[[registry]]\\nprefix = "${address}"\\nlocation = "${fromInside(address)}"\\ninsecure = true\\n`
+/** The registry has one name in git, and the guest another way to it. */
+function settingsOf(address: string): string {
+  return `[[registry]]\nprefix = "${address}"\nlocation = "${fromInside(address)}"\ninsecure = true\n`
+}
+
+/** As tmpfiles.d(5) lines. */
+function asTmpfiles(settings: string): string {
   const folder = '/etc/containers/registries.conf.d'
-  return `d ${folder} 0755\nf+ ${folder}/lab.conf 0644 - - - ${settings}\n`
+  return `d ${folder} 0755\nf+ ${folder}/lab.conf 0644 - - - ${settings.replaceAll('\n', '\\n')}\n`
 }
 
 type Installation = {
