@@ -32,7 +32,10 @@ afterAll(async () => world.close())
 it('boots with SELinux enforcing', async () => {
   await untilSeen(world, [machine], settledOn(runs))
   expect(await machine.shell.run('getenforce')).toBe('Enforcing')
-  expect(await machine.shell.run('restorecon -n -r -v /usr /etc')).toBe('')
+  const wrongly = 'restorecon -n -r -v /usr /etc'
+  expect(await machine.shell.run(wrongly)).toBe('')
+  const [spoil, mend] = ['chcon -t bin_t /etc/hostname', 'restorecon /etc/hostname']
+  expect(await machine.shell.run(`${spoil}; ${wrongly}; ${mend}`)).toMatch(/^Would relabel \/etc\/hostname /)
   expect(await machine.shell.run('systemctl is-active container-snap-readonly container-snap-repair')).toBe(
     'active\nactive',
   )
