@@ -26,6 +26,8 @@ import { openTelling } from './report/telling.ts'
 import { openReporting } from './reporting.ts'
 import { openSealing } from './sealing.ts'
 import type { Sealing } from './sealing.ts'
+import { peekState } from './state-file.ts'
+import { awaitsVerdict } from './update/transition.ts'
 
 export type AgentOptions = {
   readonly config: AgentConfig
@@ -86,16 +88,20 @@ async function madeReady(
   signal: AbortSignal,
 ): Promise<(known: Known) => Promise<void>> {
   const { config, log } = options
-  const observing = (root: string, lookEveryMs: number) => (known: Known) =>
-    observeUntilStopped({ ...options, ...known, observe: openSystemObserver({ root }), lookEveryMs }, signal)
-  if (config.nats === null) return observing('/', config.host.lookEveryMs)
+  const observing = (lookEveryMs: number) => (known: Known) => {
+    const observe = openSystemObserver({ root: '/' })
+    return observeUntilStopped({ ...options, ...known, observe, lookEveryMs }, signal)
+  }
+  if (config.nats === null) return observing(config.host.lookEveryMs)
   const driver = options.driver ?? (await openHost(config.host, config.stateDir))
   // The state directory may lie in the host that this mounts.
   await prepareUntilDone(driver, log, signal)
-  if (await isDeployed(driver, log, signal))
+  const state = await peekState(join(config.stateDir, 'state.json'))
+  // A trial that ended in a root that is no deployment is to be told as a failure.
+  if ((state !== null && awaitsVerdict(state)) || (await isDeployed(driver, log, signal)))
     return (known) => run({ ...options, ...known, config, driver }, signal)
   log.warn('what runs is no deployment, so this host only reports: bootfleet-agent adopt makes it one')
-  return observing('/', LOOK_EVERY_MS)
+  return observing(LOOK_EVERY_MS)
 }
 
 async function releaseAfter(running: Promise<void>, lock: InstanceLock): Promise<void> {

@@ -66,7 +66,7 @@ export async function readState(path: string, nowMs: number): Promise<StateFileC
   }
 }
 
-/** For another process than the agent: null where there is nothing to read, or not yet; the file is left alone. */
+/** For who only looks: null where there is nothing to read, or not yet; the file is left alone. */
 export async function peekState(path: string): Promise<State | null> {
   const text = await readFile(path, 'utf8').catch(() => '')
   const parsed = StateDocument.safeParse(parseJson(text))

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -16,11 +16,13 @@ import { bundle } from './container-snap/testing/program.ts'
 import { openSysroot } from './container-snap/testing/sysroot.ts'
 import type { Sysroot } from './container-snap/testing/sysroot.ts'
 import { answer } from './local/commands.ts'
+import { writeState } from './state-file.ts'
 import { openAttachServer } from './testing/attach-server.ts'
 import type { AttachServer } from './testing/attach-server.ts'
 import { openTestAuthority } from './testing/certificates.ts'
 import type { TestAuthority } from './testing/certificates.ts'
 import { planFor } from './testing/plans.ts'
+import { worldIn } from './testing/world.ts'
 
 let base: string
 let authority: TestAuthority
@@ -28,9 +30,10 @@ let server: AttachServer
 let nats: TestNats
 let disk: Sysroot
 let config: AgentConfig
-const stop = new AbortController()
+let stop: AbortController
 
 beforeEach(async () => {
+  stop = new AbortController()
   base = await mkdtemp(join(tmpdir(), 'bootfleet-undeployed-'))
   authority = openTestAuthority()
   server = await openAttachServer(authority)
@@ -76,6 +79,24 @@ it('a host whose root is no deployment says what runs, and follows no plan', asy
     (await answer(command, { config, agentWithinMs: 0, signal: stop.signal })).lines.join('\n')
   for (const command of ['status', 'why'] as const)
     expect(await lines(command)).toMatch('so this host only reports; "bootfleet-agent adopt" makes it one')
+  stop.abort()
+  await agent.stopped
+})
+
+it('a trial that ends in a root that is no deployment is told as a failure before the host only reports', async () => {
+  await mkdir(config.stateDir, { recursive: true })
+  const { disk: state } = worldIn('Rebooting')
+  await writeState(join(config.stateDir, 'state.json'), state)
+  const starting = startAgent({ config, log: pino({ level: 'silent' }) }, stop.signal)
+  await authority.enrol(config.identityDir, hostIdOf, nats.userFor)
+  const agent = await starting
+  const { failure } = await server.waitFor((_, report) => report.failure !== undefined)
+  expect(failure).toMatchObject({ code: 'BootedOther' })
+  const { lines } = await answer('why', { config, agentWithinMs: 0, signal: stop.signal })
+  expect(lines).toEqual([
+    expect.stringContaining('only reports'),
+    expect.stringContaining('failure BootedOther'),
+  ])
   stop.abort()
   await agent.stopped
 })

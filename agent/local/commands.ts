@@ -13,7 +13,7 @@ import { authoritiesOnDisk, signingOnDisk } from '../identity/trust.ts'
 import { networkOf } from '../network.ts'
 import { peekState } from '../state-file.ts'
 import { awaitVerdict } from './health-service.ts'
-import { NO_DEPLOYMENT, statusLines, systemLines, whyLines } from './words.ts'
+import { statusLines, systemLines, whyLines } from './words.ts'
 
 /** What people and the service manager ask on the host; none of it needs a network. */
 export type LocalCommand = 'status' | 'why' | 'check' | 'health'
@@ -46,9 +46,10 @@ async function answerUpdated(command: LocalCommand, asked: Asked): Promise<Answe
       return { lines: [...lines, ...(await identityLines(config))], exitCode: 0 }
     }
     case 'why': {
-      if (await runsNoDeployment(asked)) return { lines: [NO_DEPLOYMENT], exitCode: 0 }
       const at = { hostName: config.name, nowMs: Date.now() }
-      return { lines: whyLines(await peekState(statePath(config)), at), exitCode: 0 }
+      // What the agent knows counts where container-snap cannot be asked.
+      const status = await statusOf(asked).catch(() => null)
+      return { lines: whyLines(await peekState(statePath(config)), status, at), exitCode: 0 }
     }
     case 'check':
       return check(asked)
@@ -90,12 +91,6 @@ async function statusOf({ config: { host }, signal }: Asked): Promise<Status | n
   if (host.driver !== 'container-snap') return null
   const { command, env } = host
   return readStatus(containerSnapProgram({ command, sysroot: openMachine(host).sysroot, env }), signal)
-}
-
-/** What its agent knows counts where container-snap cannot be asked. */
-async function runsNoDeployment(asked: Asked): Promise<boolean> {
-  const status = await statusOf(asked).catch(() => null)
-  return status?.current === null
 }
 
 /** The checks of the plan, once and now. */

@@ -67,25 +67,27 @@ describe('what a host says of itself', () => {
   it('says who chose what it boots, before anything that a plan wants', () => {
     const { disk } = worldIn('Healthy')
     const moved = { id: 'm1', user: 'kim', command: 'rollback', atMs: 0, digest: digestOf('1') }
-    expect(whyLines({ ...disk, moved }, asked)).toEqual([
+    expect(whyLines({ ...disk, moved }, null, asked)).toEqual([
       `Drifted(local): kim made ${digestOf('1')} boot with container-snap rollback, 1970-01-01T00:00:00.000Z`,
       '  the agent leaves it so, and takes no step until "bootfleet resume host/till-1" lets it go on',
     ])
-    expect(whyLines({ ...disk, moved: { ...moved, digest: null } }, asked)[0]).toContain(
+    expect(whyLines({ ...disk, moved: { ...moved, digest: null } }, null, asked)[0]).toContain(
       'an image that nobody',
     )
     expect(statusLines({ ...disk, moved }, null, at(0))).toContain(
       'moved   by kim with container-snap rollback, 1970-01-01T00:00:00.000Z',
     )
     const accepted = acceptedPlan('1', { resumed: 'm1' })
-    expect(whyLines({ ...disk, accepted, moved }, asked)[0]).toContain('nothing: the image of the plan runs')
+    expect(whyLines({ ...disk, accepted, moved }, null, asked)[0]).toContain(
+      'nothing: the image of the plan runs',
+    )
   })
 
   it('says first why it is not where its plan wants it', () => {
     const why = (phase: Parameters<typeof worldIn>[0], plan = acceptedPlan('1')) =>
-      whyLines(worldIn(phase, plan).disk, asked).join('\n')
-    expect(whyLines(null, asked)[0]).toContain('never run')
-    expect(whyLines(newWorld().disk, asked)).toEqual(['no plan has come yet'])
+      whyLines(worldIn(phase, plan).disk, null, asked).join('\n')
+    expect(whyLines(null, null, asked)[0]).toContain('never run')
+    expect(whyLines(newWorld().disk, null, asked)).toEqual(['no plan has come yet'])
     expect(why('Staged', acceptedPlan('1', { activateUntilMs: null }))).toContain('has not granted it')
     expect(why('Staged', acceptedPlan('1', { activateUntilMs: NOW_MS - 1 }))).toContain('the grant ended')
     expect(why('Verifying')).toContain('the verdict is due in 10 s')
@@ -97,13 +99,13 @@ describe('what a host says of itself', () => {
     const world = newWorld()
     accept(world, acceptedPlan('3'))
     settle(world, BEHAVIOUR, NOW_MS)
-    expect(whyLines(world.disk, asked)).toEqual([
+    expect(whyLines(world.disk, null, asked)).toEqual([
       'HealthFailed: check web-up failed: exit status 1',
       '  check web-up: exit status 1',
       '  3-work2 was tried',
     ])
     const retrying = worldIn('Downloading')
     take(retrying, failed(retrying), NOW_MS)
-    expect(whyLines(retrying.disk, asked)[0]).toMatch(/failed 1 times, and is tried again in \d+ s/)
+    expect(whyLines(retrying.disk, null, asked)[0]).toMatch(/failed 1 times, and is tried again in \d+ s/)
   })
 })

@@ -2,11 +2,22 @@ import type { ObservedSystem } from '../hosts/report-only.ts'
 import type { Status } from '../hosts/container-snap-status.ts'
 import { staleSinceMs } from '../plans/staleness.ts'
 import type { LocalMove } from '../update/facts.ts'
+import { awaitsVerdict } from '../update/transition.ts'
 import type { AcceptedPlan, Failure, State } from '../update/types.ts'
 
-/** It may have followed plans before, in another root. */
-export const NO_DEPLOYMENT =
+const NO_DEPLOYMENT =
   'what runs is no deployment, so this host only reports; "bootfleet-agent adopt" makes it one'
+
+function onlyReports(state: State | null, status: Status | null): boolean {
+  return status?.current === null && (state === null || !awaitsVerdict(state))
+}
+
+/** It may have followed plans before, and have ended here. */
+function lastFailure(state: State | null): readonly string[] {
+  return state !== null && 'failure' in state.at
+    ? [`failure ${state.at.failure.code}: ${state.at.failure.message}`]
+    : []
+}
 
 type Known = Status['deployments'][number]
 
@@ -16,7 +27,8 @@ export function statusLines(
   status: Status | null,
   at: { readonly nowMs: number; readonly staleAfterMs: number },
 ): readonly string[] {
-  if (status?.current === null) return [...deploymentLines(status), `plan    none: ${NO_DEPLOYMENT}`]
+  if (status !== null && onlyReports(state, status))
+    return [...deploymentLines(status), `plan    none: ${NO_DEPLOYMENT}`, ...lastFailure(state)]
   return [
     ...(status === null ? [] : deploymentLines(status)),
     ...(state === null ? ['agent   has never run here'] : stateLines(state, at.nowMs)),
@@ -50,15 +62,13 @@ function deployment(known: Known | null): string {
   return `${digest} (${known.id}; ${standing})`
 }
 
-function stateLines(
-  { accepted, at, phaseEnteredAtMs, etcConflicts, lintFindings = [], moved }: State,
-  nowMs: number,
-): readonly string[] {
+function stateLines(state: State, nowMs: number): readonly string[] {
+  const { accepted, at, phaseEnteredAtMs, etcConflicts, lintFindings = [], moved } = state
   const plan = 'plan' in at ? at.plan : accepted
   return [
     plan === null ? 'plan    none yet' : `plan    ${planWords(plan)}`,
     `phase   ${at.phase} for ${duration(nowMs - phaseEnteredAtMs)}`,
-    ...('failure' in at ? [`failure ${at.failure.code}: ${at.failure.message}`] : []),
+    ...lastFailure(state),
     ...(moved === undefined
       ? []
       : [
@@ -86,8 +96,10 @@ function planWords({ image, rollout, attempt }: AcceptedPlan): string {
 /** The first thing that keeps the host from what its plan wants, or that it is kept from nothing. */
 export function whyLines(
   state: State | null,
+  status: Status | null,
   { hostName, nowMs }: { readonly hostName: string; readonly nowMs: number },
 ): readonly string[] {
+  if (onlyReports(state, status)) return [NO_DEPLOYMENT, ...lastFailure(state)]
   if (state === null) return ['the agent has never run here: is bootfleet-agent.service started?']
   const { at, accepted, moved } = state
   if (moved !== undefined && accepted?.resumed !== moved.id) return movedLines(moved, hostName)

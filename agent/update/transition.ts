@@ -71,6 +71,11 @@ export function sameArguments(one: readonly string[] = [], other: readonly strin
   return one.join(' ') === other.join(' ')
 }
 
+/** An activation is in the balance: what comes up is its verdict, whatever that is. */
+export function awaitsVerdict({ at }: State): boolean {
+  return 'commit' in at && at.commit !== null
+}
+
 /** A step is retried only by a plan that says it is another attempt. */
 export function sameStep(one: AcceptedPlan, other: AcceptedPlan): boolean {
   return (

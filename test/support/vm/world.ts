@@ -26,7 +26,7 @@ export type World = {
   readonly images: HostImages
   /** As git names it; a guest finds it at another address. */
   readonly repository: string
-  /** For a guest, as a file of registries.conf.d: every machine finds it, but where nobody may read it for it. */
+  /** For a guest, as a file of registries.conf.d. A machine gets it from its firmware, where systemd-tmpfiles may read that. */
   readonly registrySettings: string
   readonly git: GitRepository
   readonly controller: Controller
